@@ -1,0 +1,1 @@
+"""holdersync: mirrors Voucherify's unassignments into a CRM."""

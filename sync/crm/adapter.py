@@ -1,0 +1,123 @@
+"""The port through which the tool writes into a CRM.
+
+Contract of every adapter:
+
+* A repeat changes nothing: the tool may ask again after it was killed.
+* Never create a contact. Touch only what the adapter is configured for, and only if it shows this
+  assignment (`holder_id`; where the CRM holds no such id, exactly this code and nothing newer).
+* Several contacts match: `REJECTED`, never a guess.
+* What can be told per unassignment is an `Outcome`; what stops every call is an error:
+  `CredentialsRefusedError` if the CRM refuses the key, `TellUserError` if a setting is wrong.
+* A CRM that is down or busy is `RETRY`, for each unassignment that it could not take.
+* Texts hold ids, never a secret, a response body or a person's data.
+
+An adapter imports its types from this module, and from no other of the tool.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+from sync.errors import CredentialsRefusedError, TellUserError
+from sync.model.outcome import Outcome, Result
+from sync.model.unassignment import (
+    CampaignId,
+    CustomerId,
+    EventId,
+    HolderId,
+    Unassignment,
+    VoucherId,
+)
+
+API_VERSION = 1
+"""The version of this contract; an adapter names the one it was written for."""
+
+__all__ = [
+    "API_VERSION",
+    "CampaignId",
+    "Capability",
+    "CredentialsRefusedError",
+    "CrmAdapter",
+    "CustomerId",
+    "Destination",
+    "EventId",
+    "HolderId",
+    "Outcome",
+    "ReadsBack",
+    "Result",
+    "TellUserError",
+    "Unassignment",
+    "VoucherId",
+]
+
+
+class Capability(StrEnum):
+    """What an adapter can do beyond the contract; each is declared, none is assumed."""
+
+    READS_BACK = "reads_back"
+    """It can say beforehand what `unassign` would answer: see `ReadsBack`."""
+    REPORTS_NOT_FOUND = "reports_not_found"
+    """It can tell that a contact or an assignment is not in the CRM."""
+    COMPARES_ON_SERVER = "compares_on_server"
+    """Comparing and writing are one step in the CRM, so two writers can't cross."""
+
+
+class Destination(Protocol):
+    """One CRM account that is delivered to.
+
+    `destination` is a name and a fingerprint of account and mapping: another account or mapping is
+    another destination, to which everything is still to be delivered.
+    """
+
+    @property
+    def destination(self) -> str:
+        """Name and fingerprint, for example `sql-1f0c9a3e`; no secret can be read from it."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do beyond the contract."""
+
+    def check(self) -> None:
+        """Prove, without a write, that the CRM can be reached and written as configured.
+
+        Raises:
+            TellUserError: with the next step to take.
+            CredentialsRefusedError: the CRM refuses the key.
+        """
+
+    def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
+        """End each assignment in the CRM; one outcome each, in the same order.
+
+        Any length is taken; an adapter whose CRM has a limit splits inside.
+        """
+
+    def close(self) -> None:
+        """Give back connections; a second call changes nothing."""
+
+
+class CrmAdapter(Destination, Protocol):
+    """A destination that is made from settings; what an adapter's author writes.
+
+    `setting_names` are the environment names that the adapter reads, used to find misspelt ones.
+    """
+
+    api_version: ClassVar[int]
+    setting_names: ClassVar[frozenset[str]]
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Make one from settings; no I/O.
+
+        `env` always has `HOLDERSYNC_HOME`, an absolute path from which relative paths start.
+
+        Raises:
+            TellUserError: a setting is missing or wrong; names it, never its value.
+        """
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """What `Capability.READS_BACK` promises."""
+
+    def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
+        """Say what `unassign` would answer now, and write nothing."""

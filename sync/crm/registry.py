@@ -1,0 +1,139 @@
+"""From the name in `HOLDERSYNC_CRM` to an adapter's class.
+
+Three ways to name one: built in (`sql`), offered by an installed distribution under the entry point
+group `holdersync.crm`, or written out as `module:Class`. Only the chosen one is imported. Whatever
+is wrong with it is told before the first call, with the next step to take.
+"""
+
+import difflib
+import importlib
+import re
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import cast
+
+from sync.crm.adapter import API_VERSION, CrmAdapter
+from sync.errors import TellUserError
+
+GROUP = "holdersync.crm"
+"""The entry point group in which a distribution offers its adapters."""
+
+BUILT_IN: Mapping[str, str] = MappingProxyType({"sql": "sync.crm.sql:SqlAdapter"})
+"""The adapters that come with the tool: name -> `module:Class`."""
+
+_NAME = re.compile(r"[\w.-]+")
+_PLACE = re.compile(r"(?P<module>[^\W\d][\w.]*):(?P<attribute>[^\W\d][\w.]*)")
+
+# What the class itself must show. `destination` and `capabilities` are left out: an adapter may
+# set them on the instance, and the class can't tell.
+_MEMBERS = ("api_version", "setting_names", "from_env", "check", "unassign", "close")
+
+
+def adapter_class(name: str) -> type[CrmAdapter]:
+    """Find and import the adapter that `name` stands for.
+
+    Args:
+        name: the value of `HOLDERSYNC_CRM`: a name, or `module:Class`.
+
+    Raises:
+        TellUserError: nobody or more than one offers the name, the class can't be imported, or it
+            doesn't keep the contract of this version.
+    """
+    place = name if _PLACE.fullmatch(name) else _place_of(name)
+    found = _imported(place)
+    _require_contract(found, place)
+    return cast("type[CrmAdapter]", found)
+
+
+def _place_of(name: str) -> str:
+    """Say where the adapter of this name is, as `module:Class`."""
+    offers = entry_points(group=GROUP)
+    offered = [offer for offer in offers if offer.name == name]
+    if len(offered) + (name in BUILT_IN) > 1:
+        raise TellUserError(_ambiguous(name, offered))
+    if offered:
+        return offered[0].value.partition("[")[0].strip()
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    raise TellUserError(_unknown(name, sorted({*BUILT_IN, *(offer.name for offer in offers)})))
+
+
+def _ambiguous(name: str, offered: list[EntryPoint]) -> str:
+    """Name everybody who offers `name`: taking one of them would be a guess."""
+    givers = sorted(offer.dist.name if offer.dist else offer.module for offer in offered)
+    if name in BUILT_IN:
+        givers.insert(0, "holdersync itself")
+    return (
+        f"HOLDERSYNC_CRM: more than one adapter is called {name!r}, offered by "
+        f"{', '.join(givers)}. Uninstall the others, or name the class as module:Class."
+    )
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    """Tell what there is instead; a value that can't be a name may hold a secret: not repeated."""
+    there = f"There is {', '.join(known)}; an adapter of your own is named as module:Class."
+    if not _NAME.fullmatch(name):
+        return f"HOLDERSYNC_CRM holds neither an adapter's name nor module:Class. {there}"
+    nearest = difflib.get_close_matches(name.casefold(), known, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return f"HOLDERSYNC_CRM: no adapter is called {name!r}.{hint} {there}"
+
+
+def _imported(place: str) -> object:
+    """Import `module:Class`; a class inside a class is named with dots."""
+    match = _PLACE.fullmatch(place)
+    if match is None:
+        msg = f"HOLDERSYNC_CRM: an adapter is offered as {place!r}, which is not module:Class."
+        raise TellUserError(msg)
+    found: object
+    try:
+        found = importlib.import_module(match["module"])
+    except ImportError as error:
+        raise TellUserError(_not_importable(match["module"], error)) from error
+    for attribute in match["attribute"].split("."):
+        found = getattr(found, attribute, None)
+    if not isinstance(found, type):
+        msg = (
+            f"HOLDERSYNC_CRM: the module {match['module']!r} has no class {match['attribute']!r}. "
+            "Correct the name after the colon."
+        )
+        raise TellUserError(msg)
+    return found
+
+
+def _not_importable(module: str, error: ImportError) -> str:
+    """Tell whether the adapter is missing, or something that it needs."""
+    missing = error.name
+    if not isinstance(error, ModuleNotFoundError) or missing is None:
+        return (
+            f"HOLDERSYNC_CRM: the module {module!r} and what it imports don't fit together. "
+            "Install the versions that its package asks for."
+        )
+    if f"{module}.".startswith(f"{missing}."):
+        return (
+            f"HOLDERSYNC_CRM: there is no module {missing!r}. Install the package that it comes in "
+            "beside this tool, or put its folder on PYTHONPATH."
+        )
+    return (
+        f"HOLDERSYNC_CRM: the adapter's module {module!r} needs the module {missing!r}. "
+        "Install the package that it comes in beside this tool."
+    )
+
+
+def _require_contract(found: object, place: str) -> None:
+    """Refuse a class of another contract, or one that lacks a part of it."""
+    version = getattr(found, "api_version", API_VERSION)
+    if version != API_VERSION:
+        msg = (
+            f"HOLDERSYNC_CRM: {place} was written for version {version} of the adapter contract, "
+            f"this tool speaks version {API_VERSION}. Update whichever is older."
+        )
+        raise TellUserError(msg)
+    missing = [member for member in _MEMBERS if not hasattr(found, member)]
+    if missing:
+        msg = (
+            f"HOLDERSYNC_CRM: {place} is not an adapter, it lacks {', '.join(missing)}. "
+            "The contract is sync.crm.adapter.CrmAdapter."
+        )
+        raise TellUserError(msg)

@@ -1,0 +1,121 @@
+"""The table `voucher_assignments` and the statements on it, for any database of SQLAlchemy's.
+
+Each function takes a connection and does one thing; who begins and ends the transaction decides
+what is one step.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from sync.crm.adapter import TellUserError, Unassignment
+from sync.database import UtcDateTime
+
+ASSIGNED = "assigned"
+UNASSIGNED = "unassigned"
+
+metadata = sa.MetaData()
+voucher_assignments = sa.Table(
+    "voucher_assignments",
+    metadata,
+    sa.Column("holder_id", sa.String(255), primary_key=True),
+    sa.Column("customer_id", sa.String(255)),
+    sa.Column("source_id", sa.Unicode(255)),
+    sa.Column("voucher_id", sa.String(255)),
+    sa.Column("voucher_code", sa.Unicode(255)),
+    sa.Column("campaign_id", sa.String(255)),
+    sa.Column("campaign_name", sa.Unicode(255)),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("assigned_at", UtcDateTime),
+    sa.Column("unassigned_at", UtcDateTime),
+    sa.Column("unassigned_event_id", sa.String(255)),
+    sa.CheckConstraint(
+        f"status IN ('{ASSIGNED}', '{UNASSIGNED}')", name="voucher_assignments_status"
+    ),
+)
+"""What the CRM believes: one row per assignment."""
+
+_ROW = voucher_assignments.c
+
+
+class RaceLostError(Exception):
+    """Another writer changed the row between our reading and our writing."""
+
+
+def table_exists(connection: sa.Connection) -> bool:
+    """Tell whether the table is there.
+
+    Raises:
+        TellUserError: it is, and lacks columns; names them.
+    """
+    try:
+        columns = sa.inspect(connection).get_columns(voucher_assignments.name)
+    except exc.NoSuchTableError:
+        return False
+    there = {column["name"] for column in columns}
+    missing = [column.name for column in voucher_assignments.columns if column.name not in there]
+    if missing:
+        msg = (
+            f"the table {voucher_assignments.name} of CRM_SQL_URL lacks {', '.join(missing)}: "
+            "add the columns, or name a database in which the table can be made"
+        )
+        raise TellUserError(msg)
+    return True
+
+
+def try_rights(connection: sa.Connection) -> None:
+    """Prove the rights to read, update and insert with statements that concern no row."""
+    nothing = sa.select(voucher_assignments).where(sa.false())
+    connection.execute(nothing)
+    connection.execute(sa.update(voucher_assignments).where(sa.false()).values(status=_ROW.status))
+    connection.execute(
+        sa.insert(voucher_assignments).from_select(list(voucher_assignments.columns), nothing)
+    )
+
+
+def read_statuses(connection: sa.Connection, batch: Sequence[Unassignment]) -> dict[str, str]:
+    """The status of each row that is there, by `holder_id`; an empty one if it is null."""
+    holder_ids = {unassignment.holder_id for unassignment in batch}
+    rows = connection.execute(
+        sa.select(_ROW.holder_id, _ROW.status).where(_ROW.holder_id.in_(holder_ids))
+    )
+    return {row.holder_id: row.status or "" for row in rows}
+
+
+def end_assignment(connection: sa.Connection, unassignment: Unassignment) -> None:
+    """Set status, time and event of a row that is still assigned: one comparing statement.
+
+    Raises:
+        RaceLostError: it is no longer assigned, or gone.
+    """
+    result = connection.execute(
+        sa.update(voucher_assignments)
+        .where(_ROW.holder_id == unassignment.holder_id, _ROW.status == ASSIGNED)
+        .values(
+            status=UNASSIGNED,
+            unassigned_at=unassignment.unassigned_at,
+            unassigned_event_id=unassignment.event_id,
+        )
+    )
+    if result.rowcount == 0:
+        raise RaceLostError
+
+
+def insert_ended(connection: sa.Connection, unassignment: Unassignment) -> None:
+    """Add a row for an assignment that the table never saw, already unassigned."""
+    connection.execute(
+        sa.insert(voucher_assignments).values(
+            holder_id=unassignment.holder_id,
+            customer_id=unassignment.customer_id,
+            source_id=unassignment.source_id,
+            voucher_id=unassignment.voucher_id,
+            voucher_code=unassignment.code,
+            campaign_id=unassignment.campaign_id,
+            campaign_name=unassignment.campaign_name,
+            status=UNASSIGNED,
+            assigned_at=unassignment.assigned_at,
+            unassigned_at=unassignment.unassigned_at,
+            unassigned_event_id=unassignment.event_id,
+        )
+    )

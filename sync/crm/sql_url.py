@@ -1,0 +1,121 @@
+"""`CRM_SQL_URL`: from the setting to an engine and a fingerprint; no I/O, and no SQL.
+
+A URL may hold a password, so no text here repeats any part of it but the path of an SQLite file.
+"""
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from sync.crm.adapter import TellUserError
+
+SETTING = "CRM_SQL_URL"
+
+_SECRET_NAME = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+_ODBC_PASSWORD = re.compile(r"\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;]*)", re.IGNORECASE)
+
+
+def parse_url(value: str, home: Path) -> sa.URL:
+    """Read the setting; a relative SQLite path starts at `home`.
+
+    Raises:
+        TellUserError: it is not a URL, or an SQLite URL that names no file.
+    """
+    try:
+        url = sa.make_url(value)
+    except (exc.ArgumentError, ValueError):
+        msg = (
+            f"{SETTING} is not a URL such as sqlite:///crm.db or postgresql+psycopg://USER@HOST/DB"
+        )
+        raise TellUserError(msg) from None
+    if sqlite_file(url) is None:
+        return url
+    _require_file(url)
+    return url.set(database=str(home / (url.database or "")))
+
+
+def _require_file(url: sa.URL) -> None:
+    """Refuse a table that would be gone with the process, and options that could move it."""
+    if not url.database or url.database.startswith((":", "file:")):
+        msg = f"{SETTING} names no file: give one after the third slash, as in sqlite:///crm.db"
+        raise TellUserError(msg)
+    if set(url.query) - {"timeout"}:
+        msg = f"{SETTING}: only timeout may stand after the ? of an SQLite URL"
+        raise TellUserError(msg)
+
+
+def sqlite_file(url: sa.URL) -> Path | None:
+    """The file of an SQLite URL; None for a server."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def make_engine(url: sa.URL, busy_timeout: float) -> sa.Engine:
+    """Make an engine that hides parameters and keeps no connection; connects to nothing.
+
+    On SQLite the driver is told to begin no transaction of its own, so that ours can begin with
+    the lock that it needs.
+
+    Raises:
+        TellUserError: an unknown kind of database, a driver that is not installed or that can't
+            be used here, or an option that it doesn't take.
+    """
+    arguments: dict[str, object] = {}
+    if sqlite_file(url) is not None:
+        url = url.set(query={"timeout": str(busy_timeout), **url.query})
+        arguments["isolation_level"] = None
+    try:
+        engine = sa.create_engine(
+            url, connect_args=arguments, hide_parameters=True, poolclass=sa.NullPool
+        )
+    except exc.NoSuchModuleError:
+        raise TellUserError(_not_there("a database or driver that SQLAlchemy knows")) from None
+    except ImportError as error:
+        needed = f"the Python module {error.name!r}" if error.name else "a driver that works here"
+        raise TellUserError(_not_there(needed)) from None
+    except (exc.ArgumentError, TypeError, ValueError):
+        msg = f"{SETTING} has an option that its driver doesn't take: look after the ?"
+        raise TellUserError(msg) from None
+    if engine.dialect.is_async:
+        raise TellUserError(_not_there("a driver that is not asynchronous"))
+    return engine
+
+
+def _not_there(needed: str) -> str:
+    """Say what the beginning of the URL asks for, and where to change that."""
+    return (
+        f"{SETTING} needs {needed}. Install the driver's package beside this tool, or name "
+        "another one before the colon, as in postgresql+psycopg://"
+    )
+
+
+def fingerprint(url: sa.URL, table: str) -> str:
+    """Eight hex digits for database and table; neither password nor driver count.
+
+    An option of the URL may choose the database, so each one counts that is not a secret.
+    """
+    file = sqlite_file(url)
+    if file is not None:
+        place = f"sqlite:{os.path.normpath(file)}"
+    else:
+        place = sa.URL.create(
+            url.get_backend_name(),
+            username=url.username,
+            host=url.host,
+            port=url.port,
+            database=url.database,
+            query=_without_secrets(url),
+        ).render_as_string()
+    return sha256(f"{place}#{table}".encode()).hexdigest()[:8]
+
+
+def _without_secrets(url: sa.URL) -> dict[str, str | tuple[str, ...]]:
+    """The options of the URL without passwords, those inside an ODBC string too."""
+    return {
+        name: _ODBC_PASSWORD.sub("", value) if isinstance(value, str) else value
+        for name, value in url.query.items()
+        if not _SECRET_NAME.search(name)
+    }

@@ -1,0 +1,91 @@
+"""What the tool's databases have in common: UTC times and transactions; knows no table."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from sqlite3 import Connection as SqliteConnection
+from typing import Any, Literal
+
+from sqlalchemy import DateTime, Dialect, Engine, String, Table, create_engine, event
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Begin = Literal["IMMEDIATE", "DEFERRED"]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant in UTC, to the microsecond in every database.
+
+    SQLite has no such type: it stores ISO 8601 text with `Z`, which sorts as the instants do.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type; MySQL's plain one would drop the fraction of a second."""
+        if dialect.name == "sqlite":
+            return String(32)
+        if dialect.name in {"mysql", "mariadb"}:
+            return mysql.DATETIME(fsp=6)
+        return DateTime(timezone=True)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | datetime | None:
+        """Turn an aware time into what the column stores.
+
+        Raises:
+            ValueError: the time has no zone; it would mean another instant on another machine.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "a time without a zone can't be stored"
+            raise ValueError(msg)
+        utc = value.astimezone(UTC)
+        if dialect.name == "sqlite":
+            return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return utc
+
+    def process_result_value(
+        self, value: str | datetime | None, _dialect: Dialect
+    ) -> datetime | None:
+        """Turn what the column stores into an aware time; a time without a zone is UTC."""
+        if value is None:
+            return None
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def sqlite_engine(url: URL, *, busy_seconds: float) -> Engine:
+    """Make an engine whose transactions are ours: none begins before `transaction` says so."""
+    engine = create_engine(
+        url, connect_args={"timeout": busy_seconds}, hide_parameters=True, pool_reset_on_return=None
+    )
+
+    @event.listens_for(engine, "connect")
+    def _explicit_begin(connection: SqliteConnection, _record: object) -> None:
+        # The driver would begin by itself, always deferred, and upgrade in the middle, which
+        # fails at once when somebody else writes.
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        how: Begin = connection.get_execution_options().get("begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {how}")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection whose transaction never keeps a writer waiting."""
+    with engine.connect().execution_options(begin="DEFERRED") as connection, connection.begin():
+        yield connection
+
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Begin an INSERT that knows what to do when the key is there already."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)

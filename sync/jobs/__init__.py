@@ -1,0 +1,1 @@
+"""What the tool does: short stories over the ports. A decision is a function, an act one place."""

@@ -1,0 +1,113 @@
+"""One manual pass over a stated window: the same ledger and adapter, and no cursor is moved.
+
+It is resumed where it stopped: the same window and customers again go on, until all were read.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+from sync.errors import HoldersyncError
+from sync.jobs.collect import Collector
+from sync.jobs.parts import Parts
+from sync.jobs.run import deliver, finished, recorded
+from sync.jobs.selection import CustomerSource, batches
+from sync.jobs.tally import Report, Tally
+from sync.ledger.backfills import BackfillReading, begin, unfinished
+from sync.ledger.ledger import Ledger
+from sync.ledger.reading import Known
+from sync.model.allowance import Rate
+from sync.model.window import Window
+from sync.voucherify.customers import PAGE_SIZE, CustomerLister
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a backfill will cost, at the least; one call more per further 100 events of a customer.
+
+    `lasts` is the time that the calls take at our rate, the budget's days not counted.
+    """
+
+    window: Window
+    customers: int
+    calls: int
+    lasts: timedelta
+    resumes: bool
+
+
+def plan(
+    lister: CustomerLister,
+    ledger: Ledger | None,
+    window: Window,
+    source: CustomerSource,
+    rate: Rate,
+) -> Plan:
+    """Say beforehand how many calls a backfill takes; costs one call where nobody is known yet."""
+    open_one = unfinished(ledger, window, source.label) if ledger else None
+    if ledger and open_one and open_one.listed:
+        customers = BackfillReading(ledger, open_one.backfill_id, "").selected()
+        calls = customers
+    elif source.ids is not None:
+        customers = len(set(source.ids))
+        calls = customers
+    else:
+        customers = lister.first_answer().total or 0
+        calls = customers + ceil(customers / PAGE_SIZE)
+    lasts = timedelta(seconds=calls * rate.interval)
+    return Plan(window, customers, calls, lasts, resumes=open_one is not None)
+
+
+def backfill(parts: Parts, window: Window, source: CustomerSource) -> Report:
+    """Read a window of everybody in `source` and deliver; call it under the backfill's lock."""
+    tally = Tally()
+    with recorded(parts):
+        deliver(parts, tally)
+        try:
+            _collect(parts, window, source, tally)
+        except HoldersyncError as error:
+            tally.stopped(error)
+        if not tally.delivery_ended:
+            deliver(parts, tally)
+        return finished(parts, tally)
+
+
+def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally) -> None:
+    started_at = parts.start.started_at
+    mine = begin(parts.ledger, parts.start.run_id, window, source.label, started_at)
+    reading = BackfillReading(parts.ledger, mine.backfill_id, parts.start.run_id)
+    is_listed_now = not mine.listed and source.ids is None
+    if not mine.listed:
+        _select(parts, source, reading, tally)
+
+    def window_of(_known: Known) -> Window:
+        return window
+
+    collector = Collector(
+        parts.reader,
+        reading,
+        parts.executor,
+        in_line=parts.read_rules.in_line,
+        on_gone=parts.read_rules.on_gone,
+        window_of=window_of,
+        now=parts.now,
+        watch=parts.watch,
+    )
+    selected = reading.selected()
+    tally.collected(collector.collect(reading.to_ask(), selected=selected, proven=is_listed_now))
+    if reading.selected() == 0:
+        reading.finish(parts.now())
+
+
+def _select(parts: Parts, source: CustomerSource, reading: BackfillReading, tally: Tally) -> None:
+    """Take everybody into the backfill; a listing that is cut short begins anew next time."""
+    if source.ids is not None:
+        for batch in batches(source.ids):
+            reading.select(batch, (), parts.now())
+            parts.watch.listed(len(batch))
+    else:
+        for page in parts.lister.pages():
+            stored = reading.select(page.customer_ids, page.invalid, parts.now())
+            tally.dead_lettered(stored.invalid)
+            parts.watch.listed(len(page.customer_ids))
+            parts.watch.go_on()
+    reading.all_selected()

@@ -1,0 +1,49 @@
+"""What follows when a customer was deleted in Voucherify, and its events with it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from sync.model.event import Gone
+from sync.model.unassignment import Assignment, CustomerId, EventId, Unassignment
+
+OnCustomerGone = Literal["dead-letter", "unassign"]
+
+
+def what_follows(
+    customer_id: CustomerId,
+    held: Sequence[Assignment],
+    policy: OnCustomerGone,
+    now: datetime,
+) -> Gone:
+    """Decide what a deletion means for the assignments that we know of.
+
+    No event will ever tell that they ended. With the policy `unassign` each becomes a derived
+    unassignment, dated now; else, or where its code is not known, a person decides.
+    """
+    derived = [each for each in held if policy == "unassign" and each.code]
+    others = [each.holder_id for each in held if each not in derived]
+    letter = (
+        f"customer_gone: deleted in Voucherify while holding {', '.join(others)}; set "
+        "HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
+        if others
+        else None
+    )
+    return Gone(customer_id, tuple(_derived(each, now) for each in derived), letter)
+
+
+def _derived(held: Assignment, now: datetime) -> Unassignment:
+    return Unassignment(
+        holder_id=held.holder_id,
+        event_id=EventId(f"derived:customer_gone:{held.holder_id}"),
+        role=held.role,
+        customer_id=held.customer_id,
+        source_id=None,
+        email=None,
+        voucher_id=held.voucher_id,
+        code=held.code or "",
+        campaign_id=held.campaign_id,
+        campaign_name=None,
+        assigned_at=held.assigned_at,
+        unassigned_at=now,
+    )

@@ -1,0 +1,168 @@
+"""One scheduled pass: deliver what is pending, read what is new, deliver that."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sync.errors import HoldersyncError, LeaveError
+from sync.jobs.collect import Collector
+from sync.jobs.deliver import Deliverer
+from sync.jobs.parts import Parts
+from sync.jobs.selection import CustomerSource, batches
+from sync.jobs.tally import Report, Tally
+from sync.ledger.deliveries import Deliveries
+from sync.ledger.letters import count_open
+from sync.ledger.lock import LockTakenError
+from sync.ledger.reading import Known, Reading
+from sync.ledger.runs import finish_run, start_run
+from sync.model.summary import CallCounts, Summary, exit_code, result_of
+from sync.model.window import Window, window_to_read
+
+
+def run(parts: Parts, source: CustomerSource) -> Report:
+    """Do one pass over the customers of `source`; call it under the run's lock.
+
+    What goes wrong with a customer, an event or a delivery is in the report; only a bug raises.
+    """
+    tally = Tally()
+    with recorded(parts):
+        deliver(parts, tally)
+        try:
+            _collect(parts, source, tally)
+        except HoldersyncError as error:
+            tally.stopped(error)
+        if not tally.delivery_ended:
+            deliver(parts, tally)
+        return finished(parts, tally)
+
+
+def deliver(parts: Parts, tally: Tally) -> None:
+    """Tell the CRM what is pending; if another process is at it, leave it to that one."""
+    deliveries = Deliveries(parts.ledger, parts.start.destination, parts.start.run_id)
+    try:
+        with parts.deliver_lock():
+            deliverer = Deliverer(
+                deliveries,
+                parts.destination,
+                parts.delivery_rules,
+                now=parts.now,
+                heartbeat=parts.watch.go_on,
+            )
+            tally.delivered(deliverer.deliver())
+    except LockTakenError:
+        deliveries.enqueue()
+
+
+@contextmanager
+def recorded(parts: Parts) -> Iterator[None]:
+    """Store that the run began, and that it failed if a bug ends it."""
+    start_run(parts.ledger, parts.start)
+    try:
+        yield
+    except BaseException:
+        finish_run(
+            parts.ledger,
+            parts.start.run_id,
+            exit_code=HoldersyncError.exit_code,
+            summary="{}",
+            finished_at=parts.now(),
+        )
+        raise
+
+
+def finished(parts: Parts, tally: Tally) -> Report:
+    """Sum up, and store how the run ended."""
+    code = exit_code(tally.reasons)
+    summary = _summary(parts, tally, code)
+    finish_run(
+        parts.ledger,
+        parts.start.run_id,
+        exit_code=code,
+        summary=json.dumps(summary.as_json()),
+        finished_at=summary.finished_at,
+    )
+    return Report(summary, code, tuple(tally.problems), dict(tally.held_back))
+
+
+def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
+    reading = Reading(parts.ledger, parts.start.run_id, parts.start.started_at)
+    horizon = _select(parts, source, reading, tally)
+    rules = parts.read_rules
+
+    def window_of(known: Known) -> Window:
+        return window_to_read(known.cursor, rules.lookback, horizon)
+
+    collector = Collector(
+        parts.reader,
+        reading,
+        parts.executor,
+        in_line=rules.in_line,
+        on_gone=rules.on_gone,
+        window_of=window_of,
+        now=parts.now,
+        watch=parts.watch,
+    )
+    selected = reading.selected()
+    tally.collected(
+        collector.collect(reading.to_ask(), selected=selected, proven=source.ids is None)
+    )
+
+
+def _select(parts: Parts, source: CustomerSource, reading: Reading, tally: Tally) -> datetime:
+    """Take the source's customers into this run; give the horizon, stored by the first run."""
+    horizon = parts.ledger.horizon()
+    if source.ids is not None:
+        if horizon is None:
+            horizon = _first_horizon(parts, parts.lister.first_answer().server_time)
+        for batch in batches(source.ids):
+            reading.select(batch, listed=False)
+            parts.watch.listed(len(batch))
+        return horizon
+    try:
+        for page in parts.lister.pages():
+            horizon = horizon or _first_horizon(parts, page.server_time)
+            stored = reading.select(page.customer_ids, listed=True, invalid=page.invalid)
+            tally.dead_lettered(stored.invalid)
+            parts.watch.listed(len(page.customer_ids))
+            parts.watch.go_on()
+    except LeaveError as error:
+        # Whoever is known already can still be asked.
+        tally.stopped(error)
+    if horizon is None:
+        msg = "no customer is known yet, so there is nothing to read"
+        raise LeaveError(msg)
+    reading.select_known()
+    return horizon
+
+
+def _first_horizon(parts: Parts, server_time: datetime) -> datetime:
+    return parts.ledger.set_horizon(server_time - parts.read_rules.initial_lookback)
+
+
+def _summary(parts: Parts, tally: Tally, code: int) -> Summary:
+    deliveries = Deliveries(parts.ledger, parts.start.destination, parts.start.run_id)
+    count, spent = parts.meter.count(), parts.meter.spent()
+    is_parked = result_of(code) == "parked" and tally.parked is not None
+    return Summary(
+        run_id=parts.start.run_id,
+        kind=parts.start.kind,
+        result=result_of(code),
+        parked_by=tally.parked.by if is_parked and tally.parked else None,
+        started_at=parts.start.started_at,
+        finished_at=parts.now(),
+        destination=parts.start.destination,
+        customers=tally.customers,
+        calls=CallCounts(
+            made=count.made,
+            retried=count.retried,
+            throttled=count.throttled,
+            cycle_used_by_us=spent.used,
+            cycle_share_left=spent.left,
+        ),
+        events=tally.events,
+        outcomes=tally.outcomes,
+        pending=deliveries.pending(),
+        dead_letters=count_open(parts.ledger),
+        resume_after=tally.parked.resume_after if tally.parked else None,
+    )

@@ -1,0 +1,83 @@
+"""Adds up what the parts of one run did, and decides how the run ended."""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+
+from sync.errors import HoldersyncError, LeaveError, ParkError
+from sync.jobs.collect import Collected
+from sync.jobs.deliver import Delivered
+from sync.model.summary import CustomerCount, EventCount, OutcomeCount, Summary
+
+UNAVAILABLE = LeaveError.exit_code
+DEAD_LETTERED = 65
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended: its summary, its exit code, and what a person should hear.
+
+    `problems` are one line each; `held_back` counts by campaign what the brake stopped.
+    """
+
+    summary: Summary
+    exit_code: int
+    problems: tuple[str, ...]
+    held_back: Mapping[str, int]
+
+
+class Tally:
+    """One run's sums and reasons."""
+
+    def __init__(self) -> None:
+        self.customers = CustomerCount()
+        self.events = EventCount()
+        self.outcomes = OutcomeCount()
+        self.problems: list[str] = []
+        self.reasons: set[int] = set()
+        self.parked: ParkError | None = None
+        self.held_back: dict[str, int] = {}
+        self.delivery_ended = False
+
+    def stopped(self, error: HoldersyncError) -> None:
+        """Take in an error that ended a part of the run."""
+        self.reasons.add(error.exit_code)
+        if str(error) not in self.problems:
+            self.problems.append(str(error))
+        if isinstance(error, ParkError) and self.parked is None:
+            self.parked = error
+
+    def collected(self, collected: Collected) -> None:
+        """Take in what was read."""
+        self.customers = collected.customers
+        self._add_events(collected.events)
+        if collected.stopped_by is not None:
+            self.stopped(collected.stopped_by)
+        missed = collected.customers.failed + collected.customers.left
+        if missed and not isinstance(collected.stopped_by, ParkError):
+            self.reasons.add(UNAVAILABLE)
+            self.problems.append(f"{missed} customers were not read; the next run asks them again")
+
+    def dead_lettered(self, number: int) -> None:
+        """Take in new dead letters that no page held."""
+        self._add_events(EventCount(invalid=number))
+
+    def delivered(self, delivered: Delivered) -> None:
+        """Take in what the CRM was told."""
+        sums = map(sum, zip(astuple(self.outcomes), astuple(delivered.outcomes), strict=True))
+        self.outcomes = OutcomeCount(*sums)
+        self.held_back |= delivered.held_back or {}
+        if delivered.new_letters:
+            self.reasons.add(DEAD_LETTERED)
+        if delivered.unavailable:
+            self.delivery_ended = True
+            self.reasons.add(UNAVAILABLE)
+            self.problems.append("the CRM could not take some unassignments; they stay pending")
+        if delivered.stopped_by is not None:
+            self.delivery_ended = True
+            self.stopped(delivered.stopped_by)
+
+    def _add_events(self, events: EventCount) -> None:
+        sums = map(sum, zip(astuple(self.events), astuple(events), strict=True))
+        self.events = EventCount(*sums)
+        if events.invalid:
+            self.reasons.add(DEAD_LETTERED)

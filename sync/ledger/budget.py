@@ -1,0 +1,248 @@
+"""The calls we may make: counted, paced and shared by all processes on one ledger.
+
+A block of calls is leased at a time: counted as used, and given its slots in time, in one short
+transaction. A process that is killed loses the rest of its block, on the safe side. No header
+tells the calls left in the billing cycle, so the count is our own.
+
+Worker threads call this; the mutex makes it one caller at a time, with a connection of its own.
+Source: Voucherify documentation, "API limits".
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+
+from sync.errors import ParkError
+from sync.ledger.budget_row import LONGEST_WINDOW, PausedBy, Row, first_slot, left_today, rolled
+from sync.ledger.budget_row import read_row as _read
+from sync.ledger.budget_row import write_row as _write
+from sync.ledger.ledger import Ledger
+from sync.model.allowance import Rate, Reserve, Share, next_day
+from sync.transport import Observed
+
+UNKNOWN_WINDOW = 60.0
+"""Seconds to pause when the window's end is not told."""
+BLOCK_SECONDS = 1.0
+LARGEST_BLOCK = 50
+SAME_PAUSE = 0.5
+"""Seconds by which a pause must be longer than the one that holds to be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the tool may spend.
+
+    Args:
+        rate: calls per second at most; what is observed only ever lowers it.
+        reserve: what is left of each observed window for the shop.
+        share: our calls per billing cycle.
+        max_wait: a longer wait parks the run.
+    """
+
+    rate: Rate
+    reserve: Reserve
+    share: Share
+    max_wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Our own count of the cycle: calls used, calls left of our share."""
+
+    used: int
+    left: int
+    left_today: int
+    cycle_start: date
+    cycle_refused: bool
+
+
+class Budget:
+    """Implements `transport.Pacer` on the ledger.
+
+    Args:
+        ledger: where calls are counted.
+        allowance: what may be spent.
+        now: the local time, UTC.
+        monotonic: seconds that never jump; pacing goes by these.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        allowance: Allowance,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._allowance = allowance
+        self._now = now
+        self._monotonic = monotonic
+        self._mutex = threading.Lock()
+        self._interval = allowance.rate.interval
+        self._left = 0
+        self._started = 0
+        self._next_slot = 0.0
+        self._paused_until = 0.0
+        self._paused_by: PausedBy = "rate"
+        self._refusal: ParkError | None = None
+        self._refused_before = False
+
+    def reserve(self) -> float:
+        """Count one call and give its slot, on the monotonic clock.
+
+        Raises:
+            ParkError: today's share or the cycle is used up, or the slot is too far away.
+        """
+        with self._mutex:
+            self._raise_if_refused()
+            if self._left == 0:
+                self._lease()
+            slot = max(self._next_slot, self._monotonic())
+            wait = slot - self._monotonic()
+            if self._interval > self._max_wait and wait > self._max_wait:
+                raise self._parked(wait, by="rate")
+            self._left -= 1
+            self._next_slot = slot + self._interval
+            return slot
+
+    def start(self, slot: float) -> float:
+        """Give the seconds still to wait; 0 means that the call starts now.
+
+        Raises:
+            ParkError: the cycle was refused meanwhile, or the window opens too late.
+        """
+        with self._mutex:
+            self._raise_if_refused()
+            pause = self._paused_until - self._monotonic()
+            if pause > self._max_wait:
+                raise self._parked(pause, by=self._paused_by)
+            wait = max(pause, slot - self._monotonic(), 0.0)
+            self._started += wait == 0
+            return wait
+
+    def end(self, *, started: bool) -> None:
+        """Take back a call that ended, or give back one that was never started."""
+        with self._mutex:
+            self._started -= started
+            self._left += not started
+
+    def observe(self, seen: Observed) -> None:
+        """Lower the rate to what was observed, and pause when the shop's reserve is reached."""
+        with self._mutex:
+            if self._refused_before and not seen.refused:
+                self._refused_before = False
+                self._write(cycle_refused_at=None)
+            reserve = 0
+            if seen.limit is not None:
+                reserve = self._allowance.reserve.of(seen.limit)
+                usable = seen.limit - reserve
+                # Whether the window is a minute or an hour is not told: a minute never asks for
+                # less than is allowed, and the reserve stops us where it is an hour.
+                self._interval = max(self._interval, UNKNOWN_WINDOW / usable if usable > 0 else 0)
+            others = max(0, self._started - 1)
+            if seen.refused:
+                self._pause("rate", seen.resets_in)
+            elif seen.remaining is not None and seen.remaining - others <= reserve:
+                self._pause("reserve", seen.resets_in)
+
+    def refuse_cycle(self) -> None:
+        """Take in that the billing cycle is used up: no call starts after this."""
+        with self._mutex:
+            now = self._now()
+            _, next_cycle = self._allowance.share.cycle_of(now.date())
+            midnight = datetime(next_cycle.year, next_cycle.month, next_cycle.day, tzinfo=UTC)
+            msg = "the billing cycle's calls are used up"
+            self._refusal = ParkError(msg, by="cycle", resume_after=midnight)
+            self._refused_before = False
+            self._write(cycle_refused_at=now)
+
+    def spent(self) -> Spent:
+        """Give our own count of the cycle."""
+        with self._mutex, self._ledger.transaction() as connection:
+            row = rolled(_read(connection, self._now(), self._share), self._today(), self._share)
+        return Spent(
+            used=row.used - self._left,
+            left=max(0, self._share.calls_per_cycle - row.used + self._left),
+            left_today=left_today(row, self._share) + self._left,
+            cycle_start=row.cycle_start,
+            cycle_refused=row.cycle_refused_at is not None,
+        )
+
+    def close(self) -> None:
+        """Give back what was leased and not used."""
+        with self._mutex:
+            if self._left:
+                with self._ledger.transaction() as connection:
+                    row = _read(connection, self._now(), self._share)
+                    _write(connection, used=max(0, row.used - self._left))
+                self._left = 0
+
+    @property
+    def _max_wait(self) -> float:
+        return self._allowance.max_wait.total_seconds()
+
+    @property
+    def _share(self) -> Share:
+        return self._allowance.share
+
+    def _today(self) -> date:
+        return self._now().date()
+
+    def _lease(self) -> None:
+        now = self._now()
+        block = min(LARGEST_BLOCK, ceil(BLOCK_SECONDS / self._interval))
+        with self._ledger.transaction() as connection:
+            row = rolled(_read(connection, now, self._share), now.date(), self._share)
+            calls = min(block, left_today(row, self._share))
+            if calls == 0:
+                raise self._share_used_up(row, now)
+            slot = first_slot(row, now.timestamp(), block * self._interval)
+            _write(
+                connection,
+                cycle_start=row.cycle_start,
+                used=row.used + calls,
+                day=row.day,
+                used_before_day=row.used_before_day,
+                next_slot=slot + calls * self._interval,
+            )
+        offset = self._monotonic() - now.timestamp()
+        self._left = calls
+        self._next_slot = slot + offset
+        self._refused_before = row.cycle_refused_at is not None
+        if 0 < row.paused_until - now.timestamp() <= LONGEST_WINDOW:
+            self._paused_until = max(self._paused_until, row.paused_until + offset)
+            self._paused_by = row.paused_by
+
+    def _pause(self, by: PausedBy, seconds: float | None) -> None:
+        pause = UNKNOWN_WINDOW if seconds is None else seconds
+        until = self._monotonic() + pause
+        if until <= self._paused_until + SAME_PAUSE:
+            return
+        self._paused_until, self._paused_by = until, by
+        self._write(paused_until=self._now().timestamp() + pause, paused_by=by)
+
+    def _write(self, **values: object) -> None:
+        with self._ledger.transaction() as connection:
+            _write(connection, **values)
+
+    def _raise_if_refused(self) -> None:
+        if self._refusal is not None:
+            raise ParkError(str(self._refusal), by="cycle", resume_after=self._refusal.resume_after)
+
+    def _parked(self, seconds: float, *, by: PausedBy) -> ParkError:
+        why = {
+            "rate": "the next call is allowed",
+            "reserve": "the shop's reserve of the rate limit is free again",
+        }
+        msg = f"{why[by]} in {seconds:.0f} s, longer than HOLDERSYNC_MAX_WAIT"
+        return ParkError(msg, by=by, resume_after=self._now() + timedelta(seconds=seconds))
+
+    def _share_used_up(self, row: Row, now: datetime) -> ParkError:
+        msg = (
+            f"today's share of VOUCHERIFY_CALLS_PER_CYCLE is used up ({row.used} of "
+            f"{self._share.calls_per_cycle} calls since {row.cycle_start})"
+        )
+        return ParkError(msg, by="budget", resume_after=next_day(now))

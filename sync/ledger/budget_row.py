@@ -1,0 +1,96 @@
+"""The stored state of the call budget, and the arithmetic on it."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from sync.ledger.findings import insert_new
+from sync.ledger.tables import budget
+from sync.model.allowance import Share
+
+LONGEST_WINDOW = 3_700.0
+"""Seconds: a window is a minute or an hour, so what is further ahead is a clock that jumped."""
+BLOCKS_AHEAD = 10
+"""Blocks that other processes may have leased before us; more is a clock that jumped."""
+
+PausedBy = Literal["rate", "reserve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is stored; times are seconds since 1970."""
+
+    cycle_start: date
+    used: int
+    day: date
+    used_before_day: int
+    next_slot: float
+    paused_until: float
+    paused_by: PausedBy
+    cycle_refused_at: datetime | None
+
+
+def rolled(row: Row, today: date, share: Share) -> Row:
+    """Begin a new day, or a new cycle, when its time has come.
+
+    A clock that went back begins nothing: the day of the row stays the newest one seen.
+    """
+    cycle_start, _ = share.cycle_of(max(today, row.day))
+    if row.cycle_start < cycle_start:
+        return replace(
+            row,
+            cycle_start=cycle_start,
+            used=0,
+            day=today,
+            used_before_day=0,
+            cycle_refused_at=None,
+        )
+    if row.day < today:
+        return replace(row, day=today, used_before_day=row.used)
+    return row
+
+
+def left_today(row: Row, share: Share) -> int:
+    """Give the calls that the day's share still has."""
+    return max(0, row.used_before_day + share.todays(row.day, row.used_before_day) - row.used)
+
+
+def first_slot(row: Row, now: float, block_seconds: float) -> float:
+    """Give the time of the next free slot, as seconds since 1970."""
+    furthest = max(LONGEST_WINDOW, BLOCKS_AHEAD * block_seconds)
+    return row.next_slot if now < row.next_slot <= now + furthest else now
+
+
+def read_row(connection: Connection, now: datetime, share: Share) -> Row:
+    """Read the state; the first time, begin it."""
+    today = now.date()
+    first = {
+        "id": 1,
+        "cycle_start": share.cycle_of(today)[0],
+        "used": 0,
+        "day": today,
+        "used_before_day": 0,
+        "next_slot": 0.0,
+        "paused_until": 0.0,
+        "paused_by": "rate",
+    }
+    insert_new(connection, budget, first)
+    row = connection.execute(select(budget)).one()
+    return Row(
+        cycle_start=row.cycle_start,
+        used=row.used,
+        day=row.day,
+        used_before_day=row.used_before_day,
+        next_slot=row.next_slot,
+        paused_until=row.paused_until,
+        paused_by=row.paused_by,
+        cycle_refused_at=row.cycle_refused_at,
+    )
+
+
+def write_row(connection: Connection, **values: object) -> None:
+    """Change parts of the state."""
+    connection.execute(update(budget).values(**values))

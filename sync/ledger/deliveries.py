@@ -1,0 +1,248 @@
+"""What each destination is still to hear, and what it answered.
+
+`pending` becomes `delivered` or `dead` in one place, `settle`; the decision comes from the job.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, update
+from sqlalchemy.engine import Connection
+
+from sync.database import insert_into
+from sync.ledger.findings import store_letter
+from sync.ledger.ledger import Ledger
+from sync.ledger.tables import assignments, dead_letters, deliveries, destinations, unassignments
+from sync.model.delivery import Delivery, Settlement, Status
+from sync.model.unassignment import (
+    CampaignId,
+    CustomerId,
+    EventId,
+    HolderId,
+    Unassignment,
+    VoucherId,
+)
+
+NO_CAMPAIGN = "(no campaign)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind which delivery the next batch starts; deliveries go in the order of their events."""
+
+    unassigned_at: datetime
+    holder_id: HolderId
+
+
+class Deliveries:
+    """One destination's deliveries, as one run sees them."""
+
+    def __init__(self, ledger: Ledger, destination: str, run_id: str) -> None:
+        self._ledger = ledger
+        self._destination = destination
+        self._run_id = run_id
+
+    def enqueue(self) -> None:
+        """Make a pending delivery of each unassignment that this destination is to hear of."""
+        with self._ledger.transaction() as connection:
+            columns = ["destination", "holder_id", "status", "attempts"]
+            statement = insert_into(connection, deliveries).from_select(columns, self._not_queued())
+            connection.execute(statement)
+
+    def pending(self) -> int:
+        """Count what is still to be delivered, due or not."""
+        with self._ledger.reading() as connection:
+            mine = and_(self._mine(), deliveries.c.status == Status.PENDING)
+            return connection.execute(select(func.count()).where(mine)).scalar_one()
+
+    def due_by_campaign(self, now: datetime) -> dict[str, int]:
+        """Count what a delivery would take up now, by campaign, most first."""
+        name = func.coalesce(
+            unassignments.c.campaign_name, unassignments.c.campaign_id, NO_CAMPAIGN
+        )
+        count = func.count()
+        query = (
+            select(name, count)
+            .select_from(_joined())
+            .where(self._due(now))
+            .group_by(name)
+            .order_by(count.desc(), name)
+        )
+        with self._ledger.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def due(self, now: datetime, limit: int, behind: Place | None) -> tuple[Delivery, ...]:
+        """Give the next deliveries to make, each with the newest assignment that is known now."""
+        order = (unassignments.c.unassigned_at, unassignments.c.holder_id)
+        query = (
+            select(
+                unassignments,
+                deliveries.c.attempts,
+                deliveries.c.missing_since,
+                _superseding().label("superseded_by"),
+            )
+            .select_from(_joined())
+            .where(self._due(now))
+            .order_by(*order)
+            .limit(limit)
+        )
+        if behind is not None:
+            query = query.where(_behind(behind))
+        with self._ledger.reading() as connection:
+            return tuple(_delivery(row) for row in connection.execute(query))
+
+    def settle(self, settlements: Sequence[Settlement], now: datetime) -> int:
+        """Store what became of deliveries, all together; give the number of new dead letters."""
+        with self._ledger.transaction() as connection:
+            new_letters = 0
+            for settlement in settlements:
+                self._store(connection, settlement, now)
+                new_letters += self._letter(connection, settlement, now)
+            final = [each.holder_id for each in settlements if each.status is Status.DELIVERED]
+            _forget_personal_fields(connection, final)
+            self._close_letters(connection, final, now)
+        return new_letters
+
+    def _mine(self) -> ColumnElement[bool]:
+        return deliveries.c.destination == self._destination
+
+    def _due(self, now: datetime) -> ColumnElement[bool]:
+        is_time = or_(deliveries.c.next_attempt_at.is_(None), deliveries.c.next_attempt_at <= now)
+        return and_(self._mine(), deliveries.c.status == Status.PENDING, is_time)
+
+    def _not_queued(self) -> Select[Any]:
+        queued = select(deliveries.c.holder_id).where(self._mine())
+        to_hear = or_(
+            unassignments.c.number > destinations.c.after_number,
+            unassignments.c.unassigned_at >= destinations.c.since,
+        )
+        return (
+            select(
+                literal(self._destination),
+                unassignments.c.holder_id,
+                literal(Status.PENDING.value),
+                literal(0),
+            )
+            .select_from(unassignments.join(destinations, to_hear))
+            .where(destinations.c.destination == self._destination)
+            .where(unassignments.c.holder_id.not_in(queued))
+        )
+
+    def _store(self, connection: Connection, settlement: Settlement, now: datetime) -> None:
+        outcome = settlement.outcome
+        is_final = settlement.status is not Status.PENDING
+        connection.execute(
+            update(deliveries)
+            .where(self._mine(), deliveries.c.holder_id == settlement.holder_id)
+            .where(deliveries.c.status == Status.PENDING)
+            .values(
+                status=settlement.status,
+                attempts=settlement.attempts,
+                outcome=outcome.result.value,
+                reason=outcome.reason,
+                missing_since=settlement.missing_since,
+                next_attempt_at=settlement.next_attempt_at,
+                finished_at=now if is_final else None,
+                run_id=self._run_id,
+            )
+        )
+
+    def _letter(self, connection: Connection, settlement: Settlement, now: datetime) -> int:
+        if settlement.status is not Status.DEAD:
+            return 0
+        key = self._key(settlement.holder_id)
+        reason = settlement.outcome.reason or settlement.outcome.result.value
+        known = unassignments.c.holder_id == settlement.holder_id
+        row = connection.execute(
+            select(unassignments.c.customer_id, unassignments.c.event_id).where(known)
+        ).one()
+        fields = {
+            "customer_id": row.customer_id,
+            "event_id": row.event_id,
+            "holder_id": settlement.holder_id,
+            "destination": self._destination,
+            "found_at": now,
+            "found_by": self._run_id,
+        }
+        if store_letter(connection, key, "delivery", reason, **fields):
+            return 1
+        again = (
+            update(dead_letters)
+            .where(dead_letters.c.key == key, dead_letters.c.status == "retried")
+            .values(status="open", reason=reason, closed_at=None)
+        )
+        return connection.execute(again).rowcount
+
+    def _close_letters(
+        self, connection: Connection, delivered: Sequence[HolderId], now: datetime
+    ) -> None:
+        keys = [self._key(holder_id) for holder_id in delivered]
+        connection.execute(
+            update(dead_letters)
+            .where(dead_letters.c.key.in_(keys), dead_letters.c.status == "open")
+            .values(status="retried", closed_at=now)
+        )
+
+    def _key(self, holder_id: HolderId) -> str:
+        return f"delivery:{self._destination}:{holder_id}"
+
+
+def _joined() -> Any:  # noqa: ANN401  # a join has no public type
+    same = deliveries.c.holder_id == unassignments.c.holder_id
+    return deliveries.join(unassignments, same)
+
+
+def _superseding() -> ScalarSelect[Any]:
+    newer = and_(
+        assignments.c.customer_id == unassignments.c.customer_id,
+        assignments.c.voucher_id == unassignments.c.voucher_id,
+        assignments.c.assigned_at > unassignments.c.assigned_at,
+        assignments.c.holder_id != unassignments.c.holder_id,
+    )
+    return (
+        select(assignments.c.holder_id)
+        .where(newer)
+        .order_by(assignments.c.assigned_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _behind(place: Place) -> ColumnElement[bool]:
+    at = unassignments.c.unassigned_at
+    return or_(
+        at > place.unassigned_at,
+        and_(at == place.unassigned_at, unassignments.c.holder_id > place.holder_id),
+    )
+
+
+def _forget_personal_fields(connection: Connection, holder_ids: Sequence[HolderId]) -> None:
+    # Another destination may still need them; the last delivery that is final takes them away.
+    needed = select(deliveries.c.holder_id).where(deliveries.c.status != Status.DELIVERED)
+    connection.execute(
+        update(unassignments)
+        .where(unassignments.c.holder_id.in_(holder_ids), unassignments.c.email.is_not(None))
+        .where(unassignments.c.holder_id.not_in(needed))
+        .values(email=None)
+    )
+
+
+def _delivery(row: Any) -> Delivery:  # noqa: ANN401  # rows are typed by position only
+    unassignment = Unassignment(
+        holder_id=HolderId(row.holder_id),
+        event_id=EventId(row.event_id),
+        role=row.role,
+        customer_id=CustomerId(row.customer_id),
+        source_id=row.source_id,
+        email=row.email,
+        voucher_id=VoucherId(row.voucher_id),
+        code=row.code,
+        campaign_id=CampaignId(row.campaign_id) if row.campaign_id else None,
+        campaign_name=row.campaign_name,
+        assigned_at=row.assigned_at,
+        unassigned_at=row.unassigned_at,
+        superseded_by=HolderId(row.superseded_by) if row.superseded_by else None,
+    )
+    return Delivery(unassignment, row.attempts, row.missing_since)

@@ -1,0 +1,148 @@
+"""Stores what a page held; called inside the transaction that also stores how far it was read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from sync.database import insert_into
+from sync.ledger.tables import assignments, customers, dead_letters, deliveries, unassignments
+from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
+from sync.model.unassignment import Assignment, CustomerId, Unassignment
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many unassignments and dead letters were not known before."""
+
+    new: int = 0
+    invalid: int = 0
+
+
+def store_findings(
+    connection: Connection,
+    findings: Iterable[Finding],
+    *,
+    asked: CustomerId | None,
+    run_id: str,
+    now: datetime,
+) -> Stored:
+    """Store findings; one that was seen before changes nothing."""
+    new = invalid = 0
+    for finding in findings:
+        match finding:
+            case Unassigned(unassignment):
+                new += _store_unassignment(connection, unassignment, run_id, now)
+            case Assigned(assignment):
+                _store_assignment(connection, assignment)
+            case Hint(customer_id):
+                _store_hint(connection, customer_id, now)
+            case Invalid():
+                invalid += _store_event_letter(connection, finding, asked, run_id, now)
+    return Stored(new, invalid)
+
+
+def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; tell whether it was inserted."""
+    statement = insert_into(connection, table).values(values).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
+
+
+def store_letter(
+    connection: Connection, key: str, kind: str, reason: str, **fields: object
+) -> bool:
+    """Write a dead letter unless there is one with this key; tell whether it is new."""
+    values = {"key": key, "kind": kind, "reason": reason, "status": "open", **fields}
+    return insert_new(connection, dead_letters, values)
+
+
+def _store_unassignment(
+    connection: Connection, found: Unassignment, run_id: str, now: datetime
+) -> bool:
+    values = {
+        "holder_id": found.holder_id,
+        "event_id": found.event_id,
+        "role": found.role,
+        "customer_id": found.customer_id,
+        "source_id": found.source_id,
+        "email": found.email,
+        "voucher_id": found.voucher_id,
+        "code": found.code,
+        "campaign_id": found.campaign_id,
+        "campaign_name": found.campaign_name,
+        "assigned_at": found.assigned_at,
+        "unassigned_at": found.unassigned_at,
+        "found_at": now,
+        "found_by": run_id,
+    }
+    if insert_new(connection, unassignments, values):
+        return True
+    return _reopen(connection, found, values)
+
+
+def _reopen(connection: Connection, found: Unassignment, values: dict[str, Any]) -> bool:
+    # The same holder unassigned once more, later and by another event: it was assigned again in
+    # between under the same id, so every destination has to hear of it again.
+    known = unassignments.c.holder_id == found.holder_id
+    row = connection.execute(
+        select(unassignments.c.event_id, unassignments.c.unassigned_at).where(known)
+    ).one()
+    if row.event_id == found.event_id or found.unassigned_at <= row.unassigned_at:
+        return False
+    gone_rows = connection.execute(
+        delete(deliveries)
+        .where(deliveries.c.holder_id == found.holder_id)
+        .returning(deliveries.c.destination)
+    ).all()
+    connection.execute(delete(unassignments).where(known))
+    connection.execute(insert(unassignments).values(values))
+    for row_of_destination in gone_rows:
+        connection.execute(
+            insert(deliveries).values(
+                destination=row_of_destination.destination,
+                holder_id=found.holder_id,
+                status="pending",
+                attempts=0,
+            )
+        )
+    return True
+
+
+def _store_assignment(connection: Connection, known: Assignment) -> None:
+    values = {
+        "holder_id": known.holder_id,
+        "customer_id": known.customer_id,
+        "voucher_id": known.voucher_id,
+        "code": known.code,
+        "campaign_id": known.campaign_id,
+        "role": known.role,
+        "assigned_at": known.assigned_at,
+    }
+    insert_new(connection, assignments, values)
+
+
+def _store_hint(connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+    if not insert_new(connection, customers, {"customer_id": customer_id, "hinted_at": now}):
+        connection.execute(
+            update(customers).where(customers.c.customer_id == customer_id).values(hinted_at=now)
+        )
+
+
+def _store_event_letter(
+    connection: Connection, found: Invalid, asked: CustomerId | None, run_id: str, now: datetime
+) -> bool:
+    own_id = None if found.key.startswith("sha256:") else found.key
+    return store_letter(
+        connection,
+        f"event:{found.key}",
+        "event",
+        found.reason,
+        customer_id=asked,
+        event_id=own_id,
+        evidence=found.evidence,
+        found_at=now,
+        found_by=run_id,
+    )

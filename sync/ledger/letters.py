@@ -1,0 +1,114 @@
+"""Dead letters: listed until a person retries or discards them, never deleted."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import and_, func, select, update
+
+from sync.ledger.findings import store_findings
+from sync.ledger.ledger import Ledger
+from sync.ledger.tables import dead_letters, deliveries, unassignments
+from sync.model.delivery import Status
+from sync.model.event import Finding
+from sync.model.unassignment import CustomerId
+
+LetterKind = Literal["event", "customer", "delivery"]
+OPEN = dead_letters.c.status == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter; `evidence` is the event's JSON, for letters about events."""
+
+    number: int
+    kind: LetterKind
+    reason: str
+    customer_id: str | None
+    holder_id: str | None
+    event_id: str | None
+    destination: str | None
+    code: str | None
+    found_at: datetime
+    evidence: str | None
+
+
+def open_letters(ledger: Ledger, numbers: Iterable[int] | None = None) -> Sequence[Letter]:
+    """Give the open letters, oldest first; only those of `numbers` if given."""
+    same = unassignments.c.holder_id == dead_letters.c.holder_id
+    query = (
+        select(dead_letters, unassignments.c.code)
+        .select_from(dead_letters.outerjoin(unassignments, same))
+        .where(OPEN)
+        .order_by(dead_letters.c.id)
+    )
+    if numbers is not None:
+        query = query.where(dead_letters.c.id.in_(list(numbers)))
+    with ledger.reading() as connection:
+        return [_letter(row) for row in connection.execute(query)]
+
+
+def count_open(ledger: Ledger) -> int:
+    """Count the letters that wait for a person."""
+    with ledger.reading() as connection:
+        return connection.execute(
+            select(func.count()).select_from(dead_letters).where(OPEN)
+        ).scalar_one()
+
+
+def discard(ledger: Ledger, numbers: Sequence[int], now: datetime) -> int:
+    """Close letters for good; what they are about will not be delivered. Gives their number."""
+    with ledger.transaction() as connection:
+        closed = update(dead_letters).where(OPEN, dead_letters.c.id.in_(numbers))
+        return connection.execute(closed.values(status="discarded", closed_at=now)).rowcount
+
+
+def accept_event(
+    ledger: Ledger, letter: Letter, findings: Sequence[Finding], run_id: str, now: datetime
+) -> None:
+    """Close the letter of an event that can be understood now, and store what it tells."""
+    asked = CustomerId(letter.customer_id) if letter.customer_id else None
+    with ledger.transaction() as connection:
+        store_findings(connection, findings, asked=asked, run_id=run_id, now=now)
+        closed = update(dead_letters).where(dead_letters.c.id == letter.number)
+        connection.execute(closed.values(status="retried", closed_at=now))
+
+
+def change_reason(ledger: Ledger, letter: Letter, reason: str) -> None:
+    """Say what is wrong today with an event that still can't be understood."""
+    with ledger.transaction() as connection:
+        mine = update(dead_letters).where(dead_letters.c.id == letter.number)
+        connection.execute(mine.values(reason=reason))
+
+
+def revive_delivery(ledger: Ledger, letter: Letter, now: datetime) -> None:
+    """Make a dead delivery pending again, with its attempts counted from the start."""
+    with ledger.transaction() as connection:
+        dead = and_(
+            deliveries.c.destination == letter.destination,
+            deliveries.c.holder_id == letter.holder_id,
+            deliveries.c.status == Status.DEAD,
+        )
+        connection.execute(
+            update(deliveries)
+            .where(dead)
+            .values(status=Status.PENDING, attempts=0, next_attempt_at=None, finished_at=None)
+        )
+        closed = update(dead_letters).where(dead_letters.c.id == letter.number)
+        connection.execute(closed.values(status="retried", closed_at=now))
+
+
+def _letter(row: Any) -> Letter:  # noqa: ANN401  # rows are typed by position only
+    return Letter(
+        number=row.id,
+        kind=row.kind,
+        reason=row.reason,
+        customer_id=row.customer_id,
+        holder_id=row.holder_id,
+        event_id=row.event_id,
+        destination=row.destination,
+        code=row.code,
+        found_at=row.found_at,
+        evidence=row.evidence,
+    )

@@ -1,0 +1,1 @@
+"""Alembic's migrations; the first release has the first one."""

@@ -1,0 +1,1 @@
+"""What an operator looks at while the tool runs by itself."""

@@ -1,0 +1,226 @@
+"""The written form of each kind of setting: text in, value out.
+
+Contract: pure. What is not understood is a `ValueError` whose text is the allowed form and never
+holds the text that was given, because a token may have been pasted into the wrong line.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from sync.model.allowance import Rate, Reserve
+
+_DAY: Final = 86_400
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": _DAY, "w": 7 * _DAY}
+_RATE_SECONDS: Final = {"s": 1, "min": 60, "h": 3_600}
+_LONGEST: Final = 3_650 * _DAY
+_ALL: Final = 100
+_SHORT = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>[smhdw])")
+_ISO = re.compile(
+    r"P(?=[0-9T])(?:(?P<d>[0-9]{1,9})D)?"
+    r"(?:T(?=[0-9])(?:(?P<h>[0-9]{1,9})H)?(?:(?P<m>[0-9]{1,9})M)?(?:(?P<s>[0-9]{1,9})S)?)?"
+)
+_RATE = re.compile(r"(?P<calls>[0-9]{1,9}(?:\.[0-9]{1,9})?)/(?P<unit>s|min|h)")
+_SHARE = re.compile(r"(?P<percent>[0-9]{1,2}(?:\.[0-9]{1,9})?)%")
+_WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*")
+_VISIBLE = re.compile(r"[!-~]+")
+_HOST = re.compile(r"[A-Za-z0-9_.-]+")
+_DATABASE_URL = re.compile(
+    r"(?P<dialect>[a-z][a-z0-9_]*)(?:\+[a-z0-9_]+)?://(?P<rest>[^\x00-\x1f]+)"
+)
+_URL_PASSWORD = re.compile(r"://[^:/]*:(?:(?P<short>[^@]*)@)(?:(?P<more>.*)@)?")
+
+
+def parse_duration(text: str, *, or_none: bool = False) -> timedelta:
+    """Read `PT1H`, `P30D` or `90s`, `5m`, `1h`, `30d`, `2w`; `or_none` allows a length of zero.
+
+    A plain number is refused: it doesn't say whether it means seconds or days.
+
+    Raises:
+        ValueError: not such a form, nothing, or more than ten years.
+    """
+    seconds = _seconds(text)
+    if seconds is None:
+        msg = "write a duration with its unit: 90s, 5m, 1h, 30d, 2w, or as ISO 8601: PT1H, P30D"
+        raise ValueError(msg)
+    if not (seconds or or_none) or seconds > _LONGEST:
+        msg = f"write a duration {'up to' if or_none else 'above zero, up to'} 3650d"
+        raise ValueError(msg)
+    return timedelta(seconds=seconds)
+
+
+def parse_rate(text: str) -> Rate:
+    """Read calls per second, minute or hour: `2/s`, `50/min`, `3000/h`.
+
+    Raises:
+        ValueError: not such a form, or no calls at all.
+    """
+    match = _RATE.fullmatch(text)
+    if match is None or not float(match["calls"]):
+        msg = "write calls per second, minute or hour, above zero: 2/s, 50/min or 3000/h"
+        raise ValueError(msg)
+    return Rate(float(match["calls"]) / _RATE_SECONDS[match["unit"]])
+
+
+def parse_reserve(text: str) -> Reserve:
+    """Read a share of the observed limit (`30%`) or a number of calls (`200`).
+
+    Raises:
+        ValueError: not such a form, or a share that would leave the tool no call.
+    """
+    match = _SHARE.fullmatch(text)
+    if match is not None:
+        return Reserve(share=float(match["percent"]) / _ALL)
+    try:
+        return Reserve(calls=parse_whole(text, least=0, most=1_000_000_000))
+    except ValueError:
+        msg = "write a share below 100% (30%), or a number of calls (200)"
+        raise ValueError(msg) from None
+
+
+def parse_whole(text: str, *, least: int, most: int) -> int:
+    """Read a whole number of digits and `_`: `20000` or `20_000`.
+
+    Raises:
+        ValueError: anything else, or not from `least` to `most`.
+    """
+    # The length is checked first: Python refuses to read thousands of digits in its own words.
+    if len(text) <= len(f"{most:_}") and _WHOLE.fullmatch(text) and least <= int(text) <= most:
+        return int(text)
+    msg = f"write a whole number from {least} to {most:_}, of digits and _ only"
+    raise ValueError(msg)
+
+
+def parse_visible(text: str) -> str:
+    """Read a text that can stand in an HTTP header: visible ASCII, no spaces.
+
+    Anything else would only fail later, in an error of the HTTP library that shows the text.
+
+    Raises:
+        ValueError: another character is in it.
+    """
+    if _VISIBLE.fullmatch(text) is None:
+        msg = "write it without spaces, line ends and letters outside ASCII"
+        raise ValueError(msg)
+    return text
+
+
+def parse_base_url(text: str) -> str:
+    """Read where an API lives, and give it without a slash at the end.
+
+    Raises:
+        ValueError: not a plain `https://host`; `http://` to another machine would show the token.
+    """
+    msg = "write https://HOST or https://HOST:PORT, without path, query or credentials"
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"http", "https"} or not _is_host(parts.hostname or ""):
+        raise ValueError(msg)
+    if parts.path not in {"", "/"} or parts.netloc.endswith(":") or set(text) & set("?#@"):
+        raise ValueError(msg)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        msg = "write https://: http:// is only for this machine (localhost, 127.0.0.1, [::1])"
+        raise ValueError(msg)
+    return text.removesuffix("/")
+
+
+def parse_database_url(text: str) -> str:
+    """Read an SQLAlchemy URL; a SQLite one must name a file, so that something is remembered.
+
+    Raises:
+        ValueError: not such a URL.
+    """
+    match = _DATABASE_URL.fullmatch(text)
+    if match is None or (match["dialect"] == "sqlite" and not _names_a_file(match["rest"])):
+        msg = "write a database URL: sqlite:///ledger.db, or sqlite:////absolute/path/ledger.db"
+        raise ValueError(msg)
+    return text
+
+
+def parse_customers(text: str) -> str:
+    """Read which customers a run asks: `all`, `file:PATH`, or `-` for standard input.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if text in {"all", "-"} or (text.startswith("file:") and text.removeprefix("file:").strip()):
+        return text
+    msg = "write all, file:PATH, or - for standard input"
+    raise ValueError(msg)
+
+
+def parse_home(text: str) -> Path:
+    """Read a directory, and give it as an absolute path; a relative one starts where we are.
+
+    Raises:
+        ValueError: no such directory, or one that a SQLite URL can't name.
+    """
+    try:
+        home = Path.cwd() / text
+        usable = home.is_dir() and "?" not in str(home)
+    except OSError:
+        usable = False
+    if not usable:
+        msg = "name a directory that exists, without ? in its path; ~ is not expanded"
+        raise ValueError(msg)
+    return home
+
+
+def absolute_database_url(url: str, home: Path) -> str:
+    """Let a relative SQLite path start at `home`; every other URL stays as it is."""
+    driver, _, rest = url.partition(":///")
+    if driver.partition("+")[0] != "sqlite" or Path(rest).is_absolute():
+        return url
+    return f"{driver}:///{home / rest}"
+
+
+def url_passwords(text: str) -> Iterator[str]:
+    """Give what may be the password in a URL, as written and unquoted.
+
+    An unquoted `@` leaves two readings; both are given, because these are only ever hidden.
+    """
+    match = _URL_PASSWORD.search(text)
+    if match is None:
+        return
+    short, more = match["short"], match["more"]
+    for password in (short, f"{short}@{more}") if more is not None else (short,):
+        yield from {password, unquote(password)} - {""}
+
+
+def _seconds(text: str) -> int | None:
+    if short := _SHORT.fullmatch(text):
+        return int(short["count"]) * _SECONDS[short["unit"]]
+    if iso := _ISO.fullmatch(text):
+        return sum(int(count or 0) * _SECONDS[unit] for unit, count in iso.groupdict().items())
+    return None
+
+
+def _split(text: str) -> SplitResult | None:
+    """Split a URL; None if it is none, or holds what `urlsplit` would drop without a word."""
+    if _VISIBLE.fullmatch(text) is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _is_host(host: str) -> bool:
+    # A colon can only come from an address in brackets, which `urlsplit` has looked at.
+    return ":" in host or _HOST.fullmatch(host) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _names_a_file(rest: str) -> bool:
+    path = rest.removeprefix("/").partition("?")[0]
+    return rest.startswith("/") and path not in {"", ":memory:"} and not path.startswith("file:")

@@ -1,0 +1,277 @@
+"""HTTP as the tool uses it: sessions, time-outs, retries and pacing; knows no vendor.
+
+Three things are kept apart: whether to try again is decided by the class of an error
+(`RetryError`), how long to wait by arithmetic on the attempt, and the waiting itself is a function
+from outside. A call is counted and given its time by the `Pacer` before it is sent, each attempt
+anew.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from time import monotonic
+from typing import Protocol
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.stop import stop_before_delay
+from urllib3.exceptions import HTTPError
+
+from sync.errors import RetryError, TellUserError, UnavailableError
+
+CHUNK_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an answer told about the server's limit; None is what it did not tell.
+
+    `limit` and `remaining` are calls in the current window, `resets_in` the seconds until the next
+    one, `refused` whether this very call was over the limit of the window.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+    refused: bool = False
+
+
+class Pacer(Protocol):
+    """Decides when the next call may be sent, and whether it may be sent at all."""
+
+    def reserve(self) -> float:
+        """Count one call and give its slot: when it may start, on the monotonic clock.
+
+        Raises:
+            ParkError: no call may be made now, or not within the time that may be waited.
+        """
+
+    def start(self, slot: float) -> float:
+        """Give the seconds still to wait; 0 means that the call starts now.
+
+        Asked again after each wait, since another thread may have been refused meanwhile.
+
+        Raises:
+            ParkError: as in `reserve`.
+        """
+
+    def end(self, *, started: bool) -> None:
+        """Tell that the call ended, answered or not, or that it was never started."""
+
+    def observe(self, seen: Observed) -> None:
+        """Take in what an answer told about the server's limit."""
+
+    def refuse_cycle(self) -> None:
+        """Take in that the billing cycle is used up: no call starts after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one call may take: `connect` and `read` in seconds, `answer` for the whole body.
+
+    `attempts` and `total` (seconds, waiting included) bound all tries together, `first_delay` and
+    `longest_delay` the waiting between two of them. `largest_body` is in bytes.
+    """
+
+    connect: float = 5.0
+    read: float = 30.0
+    answer: float = 60.0
+    attempts: int = 5
+    total: float = 120.0
+    first_delay: float = 0.5
+    longest_delay: float = 20.0
+    largest_body: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; header names are compared without case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """Requests sent (retries included), those that were retries, and those refused with 429."""
+
+    made: int = 0
+    retried: int = 0
+    throttled: int = 0
+
+
+def delay_before(attempt: int, asked: float | None, patience: Patience, jitter: float) -> float:
+    """Decide the seconds to wait before the next attempt.
+
+    Args:
+        attempt: how many were made, from 1.
+        asked: the seconds that the server asked for; they win, and get jitter on top only.
+        patience: first and longest delay.
+        jitter: a number from 0 to 1, so that many clients don't come back at one instant.
+    """
+    if asked is not None:
+        return asked + jitter * min(1.0, asked)
+    ceiling = min(patience.longest_delay, patience.first_delay * 2.0 ** (attempt - 1))
+    return ceiling * (0.5 + jitter / 2)
+
+
+class Transport:
+    """Sends GET requests for one host, with one session per thread.
+
+    Redirects are not followed, since they would carry the credentials along; TLS is verified;
+    `.netrc` is not read; proxies and a private CA are taken from the environment as requests does.
+
+    Args:
+        headers: sent with every request; credentials live here and nowhere else.
+        pacer: asked before each attempt.
+        patience: time-outs and retries.
+        wait: waits the given seconds, or raises to end the run. Tests don't wait.
+        random: the source of jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str],
+        pacer: Pacer,
+        patience: Patience,
+        wait: Callable[[float], None],
+        random: Random,
+    ) -> None:
+        self._headers = dict(headers)
+        self._pacer = pacer
+        self._patience = patience
+        self._wait = wait
+        self._random = random
+        self._thread = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
+        self._count = CallCount()
+
+    @property
+    def count(self) -> CallCount:
+        """The calls so far."""
+        return self._count
+
+    def get(
+        self,
+        url: str,
+        params: Sequence[tuple[str, str]],
+        judge: Callable[[Answer], None],
+    ) -> Answer:
+        """Get one answer that `judge` accepts.
+
+        `judge` raises `RetryError` for an answer that may be better next time, or any other error
+        to end the call; the vendor's client knows which.
+
+        Raises:
+            UnavailableError: attempts or time were used up.
+        """
+        patience = self._patience
+        attempts = Retrying(
+            retry=retry_if_exception_type(RetryError),
+            stop=stop_after_attempt(patience.attempts) | stop_before_delay(patience.total),
+            wait=self._delay,
+            sleep=self._wait,
+            reraise=True,
+        )
+        try:
+            return attempts(self._attempt, url, params, judge, attempts)
+        except RetryError as error:
+            tries = attempts.statistics["attempt_number"]
+            msg = f"{error}; given up after {tries} attempts, the next run tries again"
+            raise UnavailableError(msg) from error
+
+    def close(self) -> None:
+        """Close the sessions of all threads."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def _attempt(
+        self,
+        url: str,
+        params: Sequence[tuple[str, str]],
+        judge: Callable[[Answer], None],
+        attempts: Retrying,
+    ) -> Answer:
+        slot = self._pacer.reserve()
+        started = False
+        try:
+            while seconds := self._pacer.start(slot):
+                self._wait(seconds)
+            started = True
+            answer = self._send(url, params, again=attempts.statistics["attempt_number"] > 1)
+            judge(answer)
+        finally:
+            self._pacer.end(started=started)
+        return answer
+
+    def _send(self, url: str, params: Sequence[tuple[str, str]], *, again: bool) -> Answer:
+        patience = self._patience
+        self._tally(made=1, retried=int(again))
+        try:
+            with self._session().get(
+                url,
+                params=list(params),
+                timeout=(patience.connect, patience.read),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = _whole_body(response, patience)
+        except requests.exceptions.SSLError as error:
+            msg = "the server's certificate is not trusted; for a private CA set REQUESTS_CA_BUNDLE"
+            raise TellUserError(msg) from error
+        except (requests.RequestException, HTTPError, OSError) as error:
+            msg = f"no whole answer ({type(error).__name__})"
+            raise RetryError(msg) from error
+        self._tally(throttled=int(response.status_code == requests.codes.too_many_requests))
+        return Answer(response.status_code, response.headers, body)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._thread, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers.update(self._headers)
+            session.auth = _no_netrc
+            self._thread.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _delay(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.after if isinstance(error, RetryError) else None
+        return delay_before(state.attempt_number, asked, self._patience, self._random.random())
+
+    def _tally(self, *, made: int = 0, retried: int = 0, throttled: int = 0) -> None:
+        with self._lock:
+            count = self._count
+            self._count = CallCount(
+                count.made + made, count.retried + retried, count.throttled + throttled
+            )
+
+
+def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _whole_body(response: requests.Response, patience: Patience) -> bytes:
+    # One read of the socket at a time: a server that drips a byte now and then would keep a
+    # read of a whole chunk busy for hours without ever meeting the read time-out.
+    give_up = monotonic() + patience.answer
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > patience.largest_body:
+            msg = f"the answer is larger than {patience.largest_body} bytes"
+            raise RetryError(msg)
+        if monotonic() > give_up:
+            msg = f"the answer was not complete after {patience.answer:.0f} s"
+            raise RetryError(msg)
+    return b"".join(chunks)

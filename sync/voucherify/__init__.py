@@ -1,0 +1,1 @@
+"""Everything that knows Voucherify; the rest of the tool sees frozen values only."""

@@ -1,0 +1,219 @@
+"""One Voucherify project over HTTP: credentials, this API's errors and its rate headers.
+
+Source: Voucherify documentation, "Authentication", "Errors", "API limits" and "Versioning".
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from urllib.parse import quote
+
+from sync.errors import CredentialsRefusedError, ParkError, RefusedError, RetryError
+from sync.transport import Answer, Observed, Pacer
+from sync.voucherify.instant import read_http_date
+
+API_VERSION = "v2018-08-01"
+CHANNEL = "holdersync"
+UNKNOWN_WAIT = 15.0
+"""Seconds to wait after a 429 that does not say how long."""
+
+TOO_MANY = 429
+PLAN_EXCEEDED = 402
+RETRIED = frozenset({408, 425})
+SERVER_ERRORS = range(500, 600)
+
+
+class Getter(Protocol):
+    """What the client needs of a transport."""
+
+    def get(self, url: str, params: Sequence[tuple[str, str]], judge: "Judge") -> Answer:
+        """Get one answer that `judge` accepts."""
+
+
+class Judge(Protocol):
+    """Accepts an answer by returning, refuses it by raising."""
+
+    def __call__(self, answer: Answer, /) -> None:
+        """Judge one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The JSON of an accepted answer, and the server's own time (its `Date`, UTC)."""
+
+    body: object
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an error body says, as far as it says it."""
+
+    key: str
+    request: str
+    resource_type: str | None
+    resource_id: str | None
+
+
+def credentials(app_id: str, app_token: str) -> Mapping[str, str]:
+    """Give the headers that every request carries; the documentation's "Authentication"."""
+    return {
+        "X-App-Id": app_id,
+        "X-App-Token": app_token,
+        "X-Voucherify-API-Version": API_VERSION,
+        "X-Voucherify-Channel": CHANNEL,
+        "Accept": "application/json",
+    }
+
+
+class VoucherifyClient:
+    """Asks one project.
+
+    Args:
+        transport: sends the requests; holds the credentials.
+        base_url: scheme and host, without a slash at the end.
+        pacer: told what the rate headers say.
+        max_wait: a server that asks for a longer wait parks the run.
+    """
+
+    def __init__(
+        self, transport: Getter, *, base_url: str, pacer: Pacer, max_wait: timedelta
+    ) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._pacer = pacer
+        self._max_wait = max_wait.total_seconds()
+
+    def get(self, path: Sequence[str], params: Sequence[tuple[str, str]]) -> Reply:
+        """Get `/v1/` and the path's segments, each of them escaped.
+
+        Raises:
+            CredentialsRefusedError: 401 or 403.
+            ParkError: the cycle is used up, or the wait asked for is longer than may be waited.
+            RefusedError: any other answer that asking again would not change.
+            UnavailableError: retries were used up.
+        """
+        url = "/".join((self._base_url, "v1", *(quote(part, safe="") for part in path)))
+        answer = self._transport.get(url, params, self._judge)
+        return _reply(answer)
+
+    def _judge(self, answer: Answer) -> None:
+        self._pacer.observe(observed(answer))
+        if answer.status in {TOO_MANY, PLAN_EXCEEDED}:
+            self._throttled(answer)
+        if answer.status in SERVER_ERRORS or answer.status in RETRIED:
+            msg = f"Voucherify answered {_said(answer)}"
+            raise RetryError(msg, after=_seconds(answer.headers.get("Retry-After")))
+        if answer.status in {401, 403}:
+            msg = (
+                f"Voucherify refused the key: {_said(answer)}. Check VOUCHERIFY_APP_ID and "
+                "VOUCHERIFY_APP_TOKEN, the key's role, and that VOUCHERIFY_REGION is the project's"
+            )
+            raise CredentialsRefusedError(msg)
+        if answer.status != 200:  # noqa: PLR2004
+            refusal = read_refusal(answer)
+            msg = f"Voucherify answered {_said(answer)}"
+            raise RefusedError(
+                msg,
+                signature=f"{answer.status} {refusal.key}",
+                resource=(refusal.resource_type, refusal.resource_id),
+            )
+        _reply(answer)
+
+    def _throttled(self, answer: Answer) -> None:
+        if (
+            answer.status == PLAN_EXCEEDED
+            or answer.headers.get("X-Rate-Limit-Type") == "api_calls_cycle"
+        ):
+            self._pacer.refuse_cycle()
+            msg = f"the billing cycle's calls are used up: {_said(answer)}"
+            raise ParkError(msg, by="cycle")
+        after = observed(answer).resets_in or UNKNOWN_WAIT
+        msg = f"Voucherify's rate limit was met: {_said(answer)}"
+        if after > self._max_wait:
+            resume_after = _date(answer) + timedelta(seconds=after)
+            raise ParkError(msg, by="rate", resume_after=resume_after)
+        raise RetryError(msg, after=after)
+
+
+def observed(answer: Answer) -> Observed:
+    """Read the rate headers; what is missing or unreadable is not told.
+
+    `X-Rate-Limit-Retry` is an epoch in seconds, `Retry-After` a number of seconds. Both are taken
+    against the server's own `Date`, so a wrong local clock changes nothing.
+    """
+    headers = answer.headers
+    waits = [_seconds(headers.get("Retry-After"))]
+    server_time = read_http_date(headers.get("Date"))
+    epoch = _seconds(headers.get("X-Rate-Limit-Retry"))
+    if epoch is not None and server_time is not None:
+        waits.append(epoch - server_time.timestamp())
+    refused = answer.status == TOO_MANY
+    return Observed(
+        limit=_count(headers.get("X-Rate-Limit-Limit")),
+        remaining=0 if refused else _count(headers.get("X-Rate-Limit-Remaining")),
+        resets_in=next((wait for wait in waits if wait is not None and wait > 0), None),
+        refused=refused,
+    )
+
+
+def read_refusal(answer: Answer) -> Refusal:
+    """Read an error body; one that is not Voucherify's gives the key `unknown`."""
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        body = None
+    fields = body if isinstance(body, Mapping) else {}
+
+    def text(name: str) -> str | None:
+        value = fields.get(name)
+        return value if isinstance(value, str) else None
+
+    return Refusal(
+        key=_word(text("key")),
+        request=_word(text("request_id")),
+        resource_type=text("resource_type"),
+        resource_id=text("resource_id"),
+    )
+
+
+def _reply(answer: Answer) -> Reply:
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        msg = f"Voucherify answered {answer.status} with a body that is not JSON"
+        raise RetryError(msg) from None
+    return Reply(body, _date(answer))
+
+
+def _date(answer: Answer) -> datetime:
+    server_time = read_http_date(answer.headers.get("Date"))
+    if server_time is None:
+        msg = "an answer has no Date header, so it is not known when it was given"
+        raise RetryError(msg)
+    return server_time
+
+
+def _said(answer: Answer) -> str:
+    refusal = read_refusal(answer)
+    return f"{answer.status} {refusal.key} (request {refusal.request})"
+
+
+def _word(text: str | None) -> str:
+    # Only what looks like a name goes into our own texts; anything else may be a person's data.
+    if text and len(text) <= 60 and all(char.isalnum() or char in "_-." for char in text):  # noqa: PLR2004
+        return text
+    return "unknown"
+
+
+def _count(text: str | None) -> int | None:
+    seconds = _seconds(text)
+    return None if seconds is None else int(seconds)
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None or not text.strip().isascii() or not text.strip().isdigit():
+        return None
+    return float(text)

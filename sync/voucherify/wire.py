@@ -1,0 +1,311 @@
+"""Voucherify's JSON to the tool's values: tolerant in what is ignored, strict in what is kept.
+
+Whatever the JSON is, an item becomes a finding, is ignored because it is another event, or becomes
+`Invalid` with a reason; reading one item never raises. All ids come from `holder`; the person is
+`holder.customer_id` (`voucher.holder_id` is somebody else in the vendor's own example). Nothing is
+inferred from an id's prefix, since the vendor reserves the right to change the format of ids.
+
+Source: Voucherify documentation, "customer.holder.assignment.deleted" and "List Customer Activity".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, TypeGuard, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StrictStr,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from sync.errors import DeadLetterError
+from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
+from sync.model.unassignment import (
+    Assignment,
+    CampaignId,
+    CustomerId,
+    EventId,
+    HolderId,
+    Unassignment,
+    VoucherId,
+)
+from sync.model.window import Window
+from sync.voucherify.evidence import evidence_of, key_of
+from sync.voucherify.instant import read_instant
+
+UNASSIGNED = "customer.holder.assignment.deleted"
+ASSIGNED = "customer.holder.assignment.created"
+EARLIEST_AFTER_ASSIGNMENT = timedelta(seconds=-1)
+LATEST_IN_FUTURE = timedelta(minutes=5)
+DEEPEST_WRAPPING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose activity was asked for, for which window, and how the answer is to be read.
+
+    `server_time` is the `Date` of the answer (UTC). `lenient` accepts an event whose holder is
+    complete and that has a code, where the documentation requires more.
+    """
+
+    customer_id: CustomerId
+    window: Window
+    server_time: datetime
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one item turned out to be; an item of another type has no finding."""
+
+    created_at: datetime | None
+    matched: bool
+    finding: Finding | None
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        msg = "has characters that no database takes"
+        raise ValueError(msg)
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        msg = "is empty"
+        raise ValueError(msg)
+    return text
+
+
+def _none_if_empty(text: object) -> object:
+    return None if text == "" else text
+
+
+def _empty_if_none(value: object) -> object:
+    return {} if value is None else value
+
+
+Text = Annotated[StrictStr, AfterValidator(_not_blank), AfterValidator(_storable)]
+OptionalText = Annotated[Text | None, BeforeValidator(_none_if_empty)]
+Instant = Annotated[AwareDatetime, BeforeValidator(read_instant)]
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class _Holder(_Kept):
+    object: Literal["redeemable_holder"]
+    id: Text
+    created_at: Instant
+    customer_id: Text
+    holder_role: Text
+    redeemable_id: Text
+    redeemable_object: Literal["voucher"]
+    campaign_id: OptionalText = None
+
+
+class _Voucher(_Kept):
+    code: Text
+    id: OptionalText = None
+    campaign_id: OptionalText = None
+
+
+class _Campaign(_Kept):
+    id: OptionalText = None
+    name: OptionalText = None
+
+
+class _Customer(_Kept):
+    id: OptionalText = None
+    source_id: OptionalText = None
+    email: OptionalText = None
+
+
+class _Deleted(_Kept):
+    """Source: Voucherify documentation, "customer.holder.assignment.deleted": all four required."""
+
+    holder: _Holder
+    voucher: _Voucher
+    campaign: _Campaign
+    customer: _Customer
+
+
+class _DeletedLenient(_Deleted):
+    campaign: Annotated[_Campaign, BeforeValidator(_empty_if_none)] = _Campaign()
+    customer: Annotated[_Customer, BeforeValidator(_empty_if_none)] = _Customer()
+
+
+class _Created(_Kept):
+    holder: _Holder
+    voucher: _Voucher | None = None
+
+
+class _Event(_Kept):
+    id: Text
+    created_at: Instant
+
+
+def read_item(item: object, asked: Asked) -> Item:
+    """Understand one item of a customer's activity; never raises, whatever the JSON is."""
+    if not isinstance(item, Mapping):
+        return Item(None, matched=False, finding=_invalid(item, "an item is not a JSON object"))
+    created_at = _instant_or_none(item.get("created_at"))
+    kind = item.get("type")
+    if not isinstance(kind, str):
+        reason = "the event has no type, so it may be an unassignment"
+        return Item(created_at, matched=False, finding=_invalid(item, reason))
+    if kind not in {UNASSIGNED, ASSIGNED}:
+        return Item(created_at, matched=False, finding=None)
+    if created_at is not None and not asked.window.holds(created_at):
+        return Item(created_at, matched=False, finding=None)
+    try:
+        finding = _deleted(item, asked) if kind == UNASSIGNED else _created(item, asked)
+    except DeadLetterError as error:
+        finding = _invalid(item, str(error))
+    return Item(created_at, matched=kind == UNASSIGNED, finding=finding)
+
+
+def _deleted(item: Mapping[str, object], asked: Asked) -> Finding:
+    event = _parsed(_Event, item, "the event")
+    payload = _payload(item)
+    shape = _DeletedLenient if asked.lenient else _Deleted
+    body = _parsed(shape, payload, "the event's data")
+    _check_ids_agree(body)
+    _check_times(event.created_at, body.holder.created_at, asked.server_time)
+    if body.holder.customer_id != asked.customer_id:
+        return Hint(CustomerId(body.holder.customer_id))
+    holder = body.holder
+    return Unassigned(
+        Unassignment(
+            holder_id=HolderId(holder.id),
+            event_id=EventId(event.id),
+            role=holder.holder_role,
+            customer_id=CustomerId(holder.customer_id),
+            source_id=body.customer.source_id,
+            email=body.customer.email,
+            voucher_id=VoucherId(holder.redeemable_id),
+            code=body.voucher.code,
+            campaign_id=_campaign_id(holder),
+            campaign_name=body.campaign.name,
+            assigned_at=holder.created_at,
+            unassigned_at=event.created_at,
+        )
+    )
+
+
+def _created(item: Mapping[str, object], asked: Asked) -> Finding:
+    # An assignment that can't be read must not be ignored: it may be the newer one that an
+    # unassignment has to leave alone.
+    body = _parsed(_Created, _payload(item), "the assignment's data")
+    holder = body.holder
+    if holder.customer_id != asked.customer_id:
+        return Hint(CustomerId(holder.customer_id))
+    return Assigned(
+        Assignment(
+            holder_id=HolderId(holder.id),
+            customer_id=CustomerId(holder.customer_id),
+            voucher_id=VoucherId(holder.redeemable_id),
+            code=body.voucher.code if body.voucher else None,
+            campaign_id=_campaign_id(holder),
+            role=holder.holder_role,
+            assigned_at=holder.created_at,
+        )
+    )
+
+
+def _payload(item: Mapping[str, object]) -> Mapping[str, object]:
+    """Find the objects of the event: flat, wrapped in `data` once more, or in a list of one."""
+    data = item.get("data")
+    for _ in range(DEEPEST_WRAPPING):
+        if isinstance(data, list) and len(data) == 1:
+            data = data[0]
+        elif isinstance(data, Mapping) and "holder" not in data and "data" in data:
+            data = data["data"]
+        else:
+            break
+    if not isinstance(data, Mapping):
+        msg = "the event's data is not an object with holder, voucher, campaign and customer"
+        raise DeadLetterError(msg)
+    return data
+
+
+def _check_ids_agree(body: _Deleted) -> None:
+    holder = body.holder
+    pairs = (
+        ("customer.id", body.customer.id, "holder.customer_id", holder.customer_id),
+        ("voucher.id", body.voucher.id, "holder.redeemable_id", holder.redeemable_id),
+        ("campaign.id", body.campaign.id, "holder.campaign_id", holder.campaign_id),
+        ("voucher.campaign_id", body.voucher.campaign_id, "holder.campaign_id", holder.campaign_id),
+    )
+    for name, value, holder_name, holder_value in pairs:
+        if value is not None and holder_value is not None and value != holder_value:
+            msg = f"{name} and {holder_name} differ, so it is not clear what was unassigned"
+            raise DeadLetterError(msg)
+
+
+def _check_times(unassigned_at: datetime, assigned_at: datetime, server_time: datetime) -> None:
+    if unassigned_at - assigned_at < EARLIEST_AFTER_ASSIGNMENT:
+        msg = "the unassignment is dated before the assignment (holder.created_at)"
+        raise DeadLetterError(msg)
+    if unassigned_at - server_time > LATEST_IN_FUTURE:
+        msg = "the event is dated more than 5 minutes in the future"
+        raise DeadLetterError(msg)
+
+
+def _campaign_id(holder: _Holder) -> CampaignId | None:
+    return CampaignId(holder.campaign_id) if holder.campaign_id else None
+
+
+def _parsed(shape: type[Shape], value: object, what: str) -> Shape:
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        problems = "; ".join(map(_problem, error.errors(include_input=False, include_url=False)))
+        msg = f"{what} can't be used: {problems}"
+        raise DeadLetterError(msg) from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    match error["type"]:
+        case "missing":
+            return f"{name} is missing"
+        case "value_error":
+            return f"{name} {error['msg'].removeprefix('Value error, ')}"
+        case "literal_error":
+            return f"{name} is not {error['ctx']['expected']}"
+        case "string_type":
+            return f"{name} is not a text"
+        case _:
+            return f"{name} is not an object"
+
+
+def _invalid(item: object, reason: str) -> Invalid:
+    evidence = evidence_of(item)
+    own_id = item.get("id") if isinstance(item, Mapping) else None
+    return Invalid(own_id if is_text(own_id) else key_of(evidence), reason, evidence)
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value can serve as an id: a text that isn't blank and that databases take."""
+    try:
+        return isinstance(value, str) and _storable(_not_blank(value)) == value
+    except ValueError:
+        return False
+
+
+def _instant_or_none(text: object) -> datetime | None:
+    try:
+        return read_instant(text)
+    except ValueError:
+        return None

@@ -1,0 +1,119 @@
+"""Which URLs are taken as settings, and what may be a password in one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sync.settings import values
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://api.voucherify.io", "https://api.voucherify.io"),
+        ("https://api.voucherify.io/", "https://api.voucherify.io"),
+        ("https://host:8443/", "https://host:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://[::1]:80/", "http://[::1]:80"),
+        ("http://localhost:1", "http://localhost:1"),
+        ("HTTP://LOCALHOST", "HTTP://LOCALHOST"),
+    ],
+)
+def test_a_base_url_is_https_or_this_machine_and_loses_its_last_slash(text, expected):
+    assert values.parse_base_url(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://api.voucherify.io",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://10.0.0.1",
+        "http://[::2]",
+        "http://0.0.0.0",
+    ],
+)
+def test_plain_http_to_another_machine_is_refused(text):
+    with pytest.raises(ValueError, match="http:// is only for this machine"):
+        values.parse_base_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("api.voucherify.io", "", "https://", "https:///v1", "ftp://host", "https:/host"),
+        *("https://host/v1", "https://host//", "https://host?", "https://host#", "https://host/?a"),
+        *("https://user:pass@host", "https://@host", "https://host:99999", "https://host:x"),
+        *("https://host:", "https://host:0", "https://[::1", "https://ho st", "https://host\n"),
+        *("https://ho%73t", "https://a\\b", "https://host;x", "https://[1:x]"),
+    ],
+)
+def test_a_base_url_with_anything_but_a_host_is_refused(text):
+    with pytest.raises(ValueError, match="write https://HOST"):
+        values.parse_base_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:///ledger.db",
+        "sqlite:////var/lib/x/ledger.db",
+        "sqlite+pysqlite:///my ledger.db?timeout=5",
+        "postgresql+psycopg://user:pass@host:5432/db",
+    ],
+)
+def test_a_database_url_stays_as_it_is(text):
+    assert values.parse_database_url(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ledger.db", "", "sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "://x"),
+        *(
+            "sqlite:///?mode=memory",
+            "sqlite:///file:x?uri=true",
+            "sqlite://host/x",
+            "postgresql://",
+        ),
+        "sqlite:///a\nb",
+    ],
+)
+def test_a_ledger_that_would_forget_everything_or_is_no_url_is_refused(text):
+    with pytest.raises(ValueError, match=re.escape("sqlite:///ledger.db")):
+        values.parse_database_url(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///ledger.db", "sqlite:////home/x/ledger.db"),
+        ("sqlite:///a/b.db?timeout=5", "sqlite:////home/x/a/b.db?timeout=5"),
+        ("sqlite+pysqlite:///l.db", "sqlite+pysqlite:////home/x/l.db"),
+        ("sqlite:////abs/l.db", "sqlite:////abs/l.db"),
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("postgresql:///db", "postgresql:///db"),
+    ],
+)
+def test_a_relative_sqlite_path_starts_at_the_home(url, expected):
+    assert values.absolute_database_url(url, Path("/home/x")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql://user:pass@host/db", {"pass"}),
+        ("postgresql://user:p%40ss@host/db", {"p%40ss", "p@ss"}),
+        ("postgresql://user:p@ss@host/db", {"p", "p@ss"}),
+        ("postgresql://user:pa/ss#?@host/db", {"pa/ss#?"}),
+        ("https://host:80/x", set()),
+        ("postgresql://user@host/db", set()),
+        ("sqlite:///ledger.db", set()),
+        ("no url", set()),
+    ],
+)
+def test_a_password_in_a_url_is_found(text, expected):
+    assert set(values.url_passwords(text)) == expected
