@@ -1,0 +1,121 @@
+"""One call in, one answer out: the playground's HTTP API without any sockets.
+
+Contract: pure. Rests on the vendor's pages "List Customers", "List Customer Activity", "List
+Member's Holders", "List Vouchers", "Authentication" and "Errors".
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from sync.playground.listings import (
+    UnknownError,
+    UnknownType,
+    activity_page,
+    customers_page,
+    holders_page,
+    vouchers_page,
+)
+from sync.playground.payloads import error_body
+from sync.playground.query import BadQueryError, Query
+from sync.playground.values import Json
+from sync.playground.world import World
+
+_ROUTES = (
+    ("customers", re.compile(r"/v1/customers")),
+    ("activity", re.compile(r"/v1/customers/([^/]+)/activity")),
+    ("holders", re.compile(r"/v1/referrals/members/([^/]+)/holders")),
+    ("vouchers", re.compile(r"/v1/vouchers")),
+)
+OTHER = "other"
+"""The endpoint that calls to unknown paths are counted under."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who may call, and what the `type` filter does with what it does not know."""
+
+    app_id: str
+    app_token: str
+    unknown_type: UnknownType
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call as it came in; `path` and `query` are still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    app_id: str | None
+    app_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a JSON body."""
+
+    status: int
+    body: Json
+
+
+def endpoint_of(path: str) -> str:
+    """The short name of an endpoint: customers, activity, holders, vouchers, or other."""
+    return _route(path)[0]
+
+
+def is_authorized(rules: Rules, request: Request) -> bool:
+    """Whether the call shows the right pair of X-App-Id and X-App-Token."""
+    return (request.app_id, request.app_token) == (rules.app_id, rules.app_token)
+
+
+def answer(world: World, rules: Rules, request: Request, request_id: str) -> Answer:
+    """What the vendor documents for this call; `request_id` goes into error bodies."""
+    endpoint, reference = _route(request.path)
+    if not is_authorized(rules, request):
+        return _error(401, "unauthorized", "Unauthorized", "Authentication failed", request_id)
+    if endpoint == OTHER:
+        return _error(404, "not_found", "Resource not found", "Unknown path", request_id)
+    if request.method != "GET":
+        details = f"{request.method} is not served here"
+        return _error(405, "method_not_allowed", "Method not allowed", details, request_id)
+    try:
+        return Answer(200, _page(world, rules, endpoint, reference, Query(request.query)))
+    except BadQueryError as refusal:
+        message = "Invalid query params"
+        return _error(400, "invalid_query_params", message, str(refusal), request_id)
+    except UnknownError as unknown:
+        return _not_found(unknown, request_id)
+
+
+def _route(path: str) -> tuple[str, str]:
+    for endpoint, pattern in _ROUTES:
+        match = pattern.fullmatch(path)
+        if match:
+            return endpoint, unquote(match[1]) if match.groups() else ""
+    return OTHER, ""
+
+
+def _page(world: World, rules: Rules, endpoint: str, reference: str, query: Query) -> Json:
+    match endpoint:
+        case "customers":
+            return customers_page(world, query)
+        case "activity":
+            return activity_page(world, reference, query, rules.unknown_type)
+        case "holders":
+            return holders_page(world, reference, query)
+        case _:
+            return vouchers_page(world, query)
+
+
+def _not_found(unknown: UnknownError, request_id: str) -> Answer:
+    refusal = _error(404, "not_found", "Resource not found", str(unknown), request_id)
+    about: Json = {
+        "resource_id": unknown.resource_id,
+        "resource_type": unknown.resource_type,
+    }
+    return Answer(refusal.status, refusal.body | about)
+
+
+def _error(code: int, key: str, message: str, details: str, request_id: str) -> Answer:
+    return Answer(code, error_body(code, key, message, details, request_id))

@@ -1,0 +1,258 @@
+"""The four lists that the playground serves, as pages over a world.
+
+Contract: pure. Each function answers one call with the body that the vendor documents, or raises
+`BadQueryError` (400) or `UnknownError` (404).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from sync.playground.event_types import FILTERABLE
+from sync.playground.payloads import customer_body, holder_body, simple_voucher
+from sync.playground.query import BadQueryError, Query
+from sync.playground.values import Customer, Event, HolderTruth, Json
+from sync.playground.world import World
+
+UnknownType = Literal["error", "empty"]
+Row = TypeVar("Row")
+
+_CUSTOMER_ORDERS = (
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "source_id",
+    "-source_id",
+)
+_CAMPAIGN_TYPES = (
+    "PROMOTION",
+    "GIFT_VOUCHERS",
+    "REFERRAL_PROGRAM",
+    "DISCOUNT_COUPONS",
+    "LOYALTY_PROGRAM",
+)
+
+
+class UnknownError(Exception):
+    """Nothing has this id: the vendor's 404."""
+
+    def __init__(self, resource_type: str, resource_id: str) -> None:
+        super().__init__(f"Cannot find {resource_type} with id {resource_id}")
+        self.resource_type = resource_type
+        self.resource_id = resource_id
+
+
+def customers_page(world: World, query: Query) -> Json:
+    """List Customers.
+
+    `starting_after` is a date-time: with order `created_at` or `updated_at` what is newer,
+    ascending; without an order, or descending, what is older. Equal timestamps are dropped
+    (strictly newer, strictly older), the reading that is hardest on a client.
+    """
+    limit, page = query.limit(), query.page()
+    order = query.choice("order", _CUSTOMER_ORDERS) or "-created_at"
+    fits = _customer_filter(query)
+    rows = [one for one in _ordered_customers(world, order) if fits(one)]
+    total = len(rows)
+    cursor = query.instant("starting_after")
+    if cursor is not None:
+        rows = _beyond(rows, order, cursor)
+    skipped = limit * (page - 1)
+    return {
+        "object": "list",
+        "data_ref": "customers",
+        "customers": [customer_body(one) for one in rows[skipped : skipped + limit]],
+        "total": total,
+        "has_more": skipped + limit < len(rows),
+    }
+
+
+def activity_page(world: World, reference: str, query: Query, unknown_type: UnknownType) -> Json:
+    """List Customer Activity. `start_date` and `end_date` are both included.
+
+    The default order is not documented; the playground's is the newest first, so that a client
+    which does not send one is found out.
+    """
+    limit = query.limit()
+    customer = world.customer(reference)
+    if customer is None:
+        resource = "customer"
+        raise UnknownError(resource, reference)
+    order = query.choice("order", ("created_at", "-created_at")) or "-created_at"
+    fits = _activity_filter(query, unknown_type)
+    events: Sequence[Event] = world.events[customer.customer_id]
+    if order.startswith("-"):
+        events = events[::-1]
+    rows = _after(events, query.text("starting_after_id"), _event_id)
+    return _cursor_list([row for row in rows if fits(row)], limit, _event_id, _item)
+
+
+def holders_page(world: World, reference: str, query: Query) -> Json:
+    """List Member's Holders: who holds a referral code now, the REFERRER included."""
+    limit = query.limit()
+    voucher = world.voucher(reference)
+    if voucher is None or not voucher.campaign.is_referral:
+        resource = "voucher"
+        raise UnknownError(resource, reference)
+    order = query.choice("order", ("id", "-id")) or "-id"
+    wanted = query.filters(("customer_id", "holder_role"))
+    holders = [
+        one
+        for one in world.holders_of(voucher.voucher_id)
+        if one.customer_id in wanted.get("customer_id", {one.customer_id})
+        and one.role in wanted.get("holder_role", {one.role})
+    ]
+    total = len(holders)
+    if order == "-id":
+        holders.reverse()
+    rows = _after(holders, query.text("starting_after_id"), _holder_id)
+    return {**_cursor_list(rows, limit, _holder_id, holder_body), "total": total}
+
+
+def vouchers_page(world: World, query: Query) -> Json:
+    """List Vouchers, newest first, or only those that are (or are no) referral codes."""
+    limit, page = query.limit(), query.page()
+    order = query.choice("order", ("created_at", "-created_at")) or "-created_at"
+    wanted = query.filters(("is_referral_code",)).get("is_referral_code", {"true", "false"})
+    rows = sorted(
+        (one for one in world.vouchers if str(one.campaign.is_referral).lower() in wanted),
+        key=lambda one: (one.created_at, one.voucher_id),
+        reverse=order.startswith("-"),
+    )
+    skipped = limit * (page - 1)
+    return {
+        "object": "list",
+        "data_ref": "vouchers",
+        "vouchers": [simple_voucher(one) for one in rows[skipped : skipped + limit]],
+        "total": len(rows),
+    }
+
+
+def _ordered_customers(world: World, order: str) -> Sequence[Customer]:
+    match order.removeprefix("-"):
+        case "created_at":
+            rows = world.by_creation
+        case "updated_at":
+            rows = world.by_update
+        case _:
+            rows = world.by_source
+    return rows[::-1] if order.startswith("-") else rows
+
+
+def _customer_filter(query: Query) -> Callable[[Customer], bool]:
+    same = {name: query.text(name) for name in ("email", "name", "city")}
+    asked = {name: value for name, value in same.items() if value is not None}
+    spans = {
+        name: (query.instant(f"{name}[after]"), query.instant(f"{name}[before]"))
+        for name in ("created_at", "updated_at")
+    }
+
+    def fits(customer: Customer) -> bool:
+        return all(getattr(customer, name) == value for name, value in asked.items()) and all(
+            (after is None or getattr(customer, name) > after)
+            and (before is None or getattr(customer, name) < before)
+            for name, (after, before) in spans.items()
+        )
+
+    return fits
+
+
+def _beyond(rows: Sequence[Customer], order: str, cursor: datetime) -> list[Customer]:
+    match order:
+        case "created_at":
+            return [one for one in rows if one.created_at > cursor]
+        case "-created_at":
+            return [one for one in rows if one.created_at < cursor]
+        case "updated_at":
+            return [one for one in rows if one.updated_at > cursor]
+        case "-updated_at":
+            return [one for one in rows if one.updated_at < cursor]
+        case _:
+            message = "starting_after needs an order by created_at or updated_at"
+            raise BadQueryError(message)
+
+
+def _activity_filter(query: Query, unknown_type: UnknownType) -> Callable[[Event], bool]:
+    start, end = query.instant("start_date"), query.instant("end_date")
+    wanted = {
+        "type": _wanted_type(query, unknown_type),
+        "category": query.choice("category", ("ACTION", "EFFECT")),
+        "campaign_id": query.text("campaign_id"),
+        "campaign_type": query.choice("campaign_type", _CAMPAIGN_TYPES),
+    }
+    asked = {name: value for name, value in wanted.items() if value is not None}
+
+    def fits(event: Event) -> bool:
+        in_span = (start is None or event.at >= start) and (end is None or event.at <= end)
+        return in_span and all(_shown(event.item, name) == asked[name] for name in asked)
+
+    return fits
+
+
+def _wanted_type(query: Query, unknown_type: UnknownType) -> str | None:
+    """The type to filter by; an undocumented one is refused, or matches nothing."""
+    value = query.text("type")
+    if value is None or value in FILTERABLE:
+        return value
+    if unknown_type == "error":
+        message = "type must be one of the documented customer events"
+        raise BadQueryError(message)
+    return ""
+
+
+def _shown(item: Mapping[str, Any], name: str) -> object:
+    """What an item says about a filter; campaigns are looked for in every known shape."""
+    if name in {"type", "category"}:
+        return item.get(name, "ACTION" if name == "category" else None)
+    data = item.get("data")
+    if isinstance(data, list):
+        data = data[0] if data else None
+    if isinstance(data, dict) and isinstance(data.get("data"), dict):
+        data = data["data"]
+    campaign = data.get("campaign") if isinstance(data, dict) else None
+    key = name.replace("campaign_id", "id")
+    return campaign.get(key) if isinstance(campaign, dict) else None
+
+
+def _after(rows: Sequence[Row], cursor: str | None, row_id: Callable[[Row], str]) -> Sequence[Row]:
+    """The rows behind the last one with this id.
+
+    Raises:
+        BadQueryError: the list has no such row.
+    """
+    if cursor is None:
+        return rows
+    places = [place for place, row in enumerate(rows) if row_id(row) == cursor]
+    if not places:
+        message = f"starting_after_id {cursor} is not in this list"
+        raise BadQueryError(message)
+    return rows[places[-1] + 1 :]
+
+
+def _cursor_list(
+    rows: Sequence[Row],
+    limit: int,
+    row_id: Callable[[Row], str],
+    body: Callable[[Row], Mapping[str, Any]],
+) -> Json:
+    page, has_more = rows[:limit], len(rows) > limit
+    answer = {
+        "object": "list",
+        "data_ref": "data",
+        "data": [body(row) for row in page],
+        "has_more": has_more,
+    }
+    return answer | ({"more_starting_after": row_id(page[-1])} if has_more else {})
+
+
+def _event_id(event: Event) -> str:
+    return event.event_id
+
+
+def _holder_id(holder: HolderTruth) -> str:
+    return holder.holder_id
+
+
+def _item(event: Event) -> Mapping[str, Any]:
+    return event.item
