@@ -52,9 +52,14 @@ def plan(
         calls = customers
     else:
         customers = lister.first_answer().total or 0
-        calls = customers + ceil(customers / PAGE_SIZE)
+        calls = calls_for_all(customers)
     lasts = timedelta(seconds=calls * rate.interval)
     return Plan(window, customers, calls, lasts, resumes=open_one is not None)
+
+
+def calls_for_all(customers: int) -> int:
+    """Give the calls for listing everybody and asking each once."""
+    return customers + max(1, ceil(customers / PAGE_SIZE))
 
 
 def backfill(parts: Parts, window: Window, source: CustomerSource) -> Report:
@@ -78,6 +83,8 @@ def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally)
     is_listed_now = not mine.listed and source.ids is None
     if not mine.listed:
         _select(parts, source, reading, tally)
+    if not is_listed_now:
+        parts.watch.planned(reading.selected())
 
     def window_of(_known: Known) -> Window:
         return window
@@ -105,7 +112,9 @@ def _select(parts: Parts, source: CustomerSource, reading: BackfillReading, tall
             reading.select(batch, (), parts.now())
             parts.watch.listed(len(batch))
     else:
-        for page in parts.lister.pages():
+        for number, page in enumerate(parts.lister.pages()):
+            if number == 0 and page.total is not None:
+                parts.watch.planned(calls_for_all(page.total))
             stored = reading.select(page.customer_ids, page.invalid, parts.now())
             tally.dead_lettered(stored.invalid)
             parts.watch.listed(len(page.customer_ids))

@@ -6,10 +6,12 @@ from dataclasses import astuple, dataclass
 from sync.errors import HoldersyncError, LeaveError, ParkError
 from sync.jobs.collect import Collected
 from sync.jobs.deliver import Delivered
+from sync.ledger.runs import RunStart
 from sync.model.summary import CustomerCount, EventCount, OutcomeCount, Summary
 
 UNAVAILABLE = LeaveError.exit_code
 DEAD_LETTERED = 65
+LOOK = "holdersync dead-letters list tells which and why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Tally:
         self.held_back |= delivered.held_back or {}
         if delivered.new_letters:
             self.reasons.add(DEAD_LETTERED)
+            self.problems.append(f"{delivered.new_letters} deliveries were refused; {LOOK}")
         if delivered.unavailable:
             self.delivery_ended = True
             self.reasons.add(UNAVAILABLE)
@@ -81,3 +84,18 @@ class Tally:
         self.events = EventCount(*sums)
         if events.invalid:
             self.reasons.add(DEAD_LETTERED)
+            self.problems.append(f"{events.invalid} events could not be understood; {LOOK}")
+
+
+def not_begun(start: RunStart, error: ParkError) -> Report:
+    """Report a run that could not begin because another one is at work."""
+    summary = Summary(
+        run_id=start.run_id,
+        kind=start.kind,
+        result="parked",
+        parked_by=error.by,
+        started_at=start.started_at,
+        finished_at=start.started_at,
+        destination=start.destination,
+    )
+    return Report(summary, error.exit_code, (str(error),), {})

@@ -13,6 +13,9 @@ class Watch(Protocol):
             ParkError: a signal asked the job to stop.
         """
 
+    def planned(self, calls: int) -> None:
+        """Tell how many calls the reading will take, at the least."""
+
     def listed(self, customers: int) -> None:
         """Tell how many customers are selected so far."""
 

@@ -10,14 +10,23 @@ Source: Voucherify documentation, "API limits".
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 
+from sqlalchemy.engine import Connection
+
 from sync.errors import ParkError
-from sync.ledger.budget_row import LONGEST_WINDOW, PausedBy, Row, first_slot, left_today, rolled
-from sync.ledger.budget_row import read_row as _read
-from sync.ledger.budget_row import write_row as _write
+from sync.ledger.budget_row import (
+    LONGEST_WINDOW,
+    PausedBy,
+    Row,
+    first_slot,
+    left_today,
+    read_row,
+    rolled,
+    write_row,
+)
 from sync.ledger.ledger import Ledger
 from sync.model.allowance import Rate, Reserve, Share, next_day
 from sync.transport import Observed
@@ -134,7 +143,7 @@ class Budget:
         with self._mutex:
             if self._refused_before and not seen.refused:
                 self._refused_before = False
-                self._write(cycle_refused_at=None)
+                self._change(lambda row: replace(row, cycle_refused_at=None))
             reserve = 0
             if seen.limit is not None:
                 reserve = self._allowance.reserve.of(seen.limit)
@@ -157,12 +166,12 @@ class Budget:
             msg = "the billing cycle's calls are used up"
             self._refusal = ParkError(msg, by="cycle", resume_after=midnight)
             self._refused_before = False
-            self._write(cycle_refused_at=now)
+            self._change(lambda row: replace(row, cycle_refused_at=now))
 
     def spent(self) -> Spent:
         """Give our own count of the cycle."""
-        with self._mutex, self._ledger.transaction() as connection:
-            row = rolled(_read(connection, self._now(), self._share), self._today(), self._share)
+        with self._mutex, self._ledger.reading() as connection:
+            row = self._read(connection)
         return Spent(
             used=row.used - self._left,
             left=max(0, self._share.calls_per_cycle - row.used + self._left),
@@ -175,9 +184,7 @@ class Budget:
         """Give back what was leased and not used."""
         with self._mutex:
             if self._left:
-                with self._ledger.transaction() as connection:
-                    row = _read(connection, self._now(), self._share)
-                    _write(connection, used=max(0, row.used - self._left))
+                self._change(lambda row: replace(row, used=max(0, row.used - self._left)))
                 self._left = 0
 
     @property
@@ -188,28 +195,34 @@ class Budget:
     def _share(self) -> Share:
         return self._allowance.share
 
-    def _today(self) -> date:
-        return self._now().date()
+    def _read(self, connection: Connection) -> Row:
+        now = self._now()
+        return rolled(read_row(connection, now, self._share), now.date(), self._share)
+
+    def _change(self, change: Callable[[Row], Row]) -> Row:
+        with self._ledger.transaction() as connection:
+            row = change(self._read(connection))
+            write_row(connection, row)
+        return row
 
     def _lease(self) -> None:
         now = self._now()
         block = min(LARGEST_BLOCK, ceil(BLOCK_SECONDS / self._interval))
-        with self._ledger.transaction() as connection:
-            row = rolled(_read(connection, now, self._share), now.date(), self._share)
-            calls = min(block, left_today(row, self._share))
-            if calls == 0:
+        granted = 0
+
+        def grant(row: Row) -> Row:
+            nonlocal granted
+            granted = min(block, left_today(row, self._share))
+            if granted == 0:
                 raise self._share_used_up(row, now)
             slot = first_slot(row, now.timestamp(), block * self._interval)
-            _write(
-                connection,
-                cycle_start=row.cycle_start,
-                used=row.used + calls,
-                day=row.day,
-                used_before_day=row.used_before_day,
-                next_slot=slot + calls * self._interval,
-            )
+            next_slot = slot + granted * self._interval
+            return replace(row, used=row.used + granted, next_slot=next_slot)
+
+        row = self._change(grant)
+        slot = row.next_slot - granted * self._interval
         offset = self._monotonic() - now.timestamp()
-        self._left = calls
+        self._left = granted
         self._next_slot = slot + offset
         self._refused_before = row.cycle_refused_at is not None
         if 0 < row.paused_until - now.timestamp() <= LONGEST_WINDOW:
@@ -222,11 +235,8 @@ class Budget:
         if until <= self._paused_until + SAME_PAUSE:
             return
         self._paused_until, self._paused_by = until, by
-        self._write(paused_until=self._now().timestamp() + pause, paused_by=by)
-
-    def _write(self, **values: object) -> None:
-        with self._ledger.transaction() as connection:
-            _write(connection, **values)
+        stored = self._now().timestamp() + pause
+        self._change(lambda row: replace(row, paused_until=stored, paused_by=by))
 
     def _raise_if_refused(self) -> None:
         if self._refusal is not None:

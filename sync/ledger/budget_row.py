@@ -1,13 +1,13 @@
 """The stored state of the call budget, and the arithmetic on it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from sync.ledger.findings import insert_new
+from sync.database import insert_into
 from sync.ledger.tables import budget
 from sync.model.allowance import Share
 
@@ -65,20 +65,20 @@ def first_slot(row: Row, now: float, block_seconds: float) -> float:
 
 
 def read_row(connection: Connection, now: datetime, share: Share) -> Row:
-    """Read the state; the first time, begin it."""
-    today = now.date()
-    first = {
-        "id": 1,
-        "cycle_start": share.cycle_of(today)[0],
-        "used": 0,
-        "day": today,
-        "used_before_day": 0,
-        "next_slot": 0.0,
-        "paused_until": 0.0,
-        "paused_by": "rate",
-    }
-    insert_new(connection, budget, first)
-    row = connection.execute(select(budget)).one()
+    """Read the state; before the first call, what it will begin with."""
+    row = connection.execute(select(budget)).first()
+    if row is None:
+        today = now.date()
+        return Row(
+            cycle_start=share.cycle_of(today)[0],
+            used=0,
+            day=today,
+            used_before_day=0,
+            next_slot=0.0,
+            paused_until=0.0,
+            paused_by="rate",
+            cycle_refused_at=None,
+        )
     return Row(
         cycle_start=row.cycle_start,
         used=row.used,
@@ -91,6 +91,8 @@ def read_row(connection: Connection, now: datetime, share: Share) -> Row:
     )
 
 
-def write_row(connection: Connection, **values: object) -> None:
-    """Change parts of the state."""
-    connection.execute(update(budget).values(**values))
+def write_row(connection: Connection, row: Row) -> None:
+    """Store the state."""
+    values = {"id": 1, **asdict(row)}
+    statement = insert_into(connection, budget).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=[budget.c.id], set_=values))

@@ -1,0 +1,175 @@
+"""`run` and `backfill`."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated
+
+import structlog
+import typer
+
+from sync import app
+from sync.cli.arguments import window_of
+from sync.cli.customers import source_of
+from sync.cli.progress import watching
+from sync.cli.shell import AsJson, Customers, EnvFile, Shell
+from sync.cli.show import (
+    held_back_text,
+    plan_json,
+    plan_text,
+    summary_text,
+    told_json,
+    told_text,
+)
+from sync.cli.terminal import is_watched, say, say_json, tell
+from sync.crm.adapter import Destination
+from sync.crm.dry_run import DryRun
+from sync.errors import ParkError
+from sync.jobs import backfill as backfilling
+from sync.jobs import run as running
+from sync.jobs.parts import Parts
+from sync.jobs.selection import CustomerSource
+from sync.jobs.tally import Report, not_begun
+from sync.ledger.runs import RunStart
+from sync.model.window import Window
+from sync.operate.stopping import Stop, stopping_on_signals
+
+log = structlog.get_logger(__name__)
+
+
+class IfBusy(StrEnum):
+    """What a run does when another one is at work."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+def run_command(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done; change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    customers: Customers = None,
+    if_busy: Annotated[
+        IfBusy, typer.Option(help="When another run is at work: end with 75 (fail) or 0 (skip).")
+    ] = IfBusy.FAIL,
+    allow: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Let up to N pending unassignments through, once."),
+    ] = None,
+    env_file: EnvFile = None,
+) -> None:
+    """One pass: deliver what is pending, read what is new, deliver that."""
+    shell = Shell()
+
+    def command() -> int:
+        with shell.configured(env_file) as configured, ExitStack() as stack:
+            ready = replace(configured, at_most=allow)
+            source = _source(stack, ready, customers)
+            start = app.new_start(ready, "run")
+            ground = app.on_a_copy(ready) if dry_run else app.for_real(ready, "run")
+            try:
+                with _parts(ready, ground, start) as parts:
+                    report = running.run(parts, source)
+                    destination = parts.destination
+            except ParkError as error:
+                return _busy(not_begun(start, error), as_json=as_json, if_busy=if_busy)
+            _show(report, destination, as_json=as_json)
+            return report.exit_code
+
+    shell.leave_after(command)
+
+
+def backfill_command(
+    *,
+    since: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="Start: 2026-11-01 or an RFC 3339 time.")
+    ],
+    until: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="End, not included; midnight is UTC.")
+    ],
+    customers: Customers = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say how many calls it will take, and stop.")
+    ] = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> None:
+    """One manual pass over a stated window; no cursor is moved, and it resumes where it stopped."""
+    window = window_of(since, until, app.now())
+    shell = Shell()
+
+    def command() -> int:
+        with shell.configured(env_file) as ready, ExitStack() as stack:
+            source = _source(stack, ready, customers)
+            if plan:
+                return _plan(ready, window, source, as_json=as_json)
+            start = app.new_start(ready, "backfill")
+            try:
+                with _parts(ready, app.for_real(ready, "backfill"), start) as parts:
+                    report = backfilling.backfill(parts, window, source)
+                    destination = parts.destination
+            except ParkError as error:
+                return _busy(not_begun(start, error), as_json=as_json, if_busy=IfBusy.FAIL)
+            _show(report, destination, as_json=as_json)
+            return report.exit_code
+
+    shell.leave_after(command)
+
+
+@contextmanager
+def _parts(
+    ready: app.Configured, ground: AbstractContextManager[app.Ground], start: RunStart
+) -> Iterator[Parts]:
+    stop = Stop()
+    with (
+        ground as entered,
+        stopping_on_signals(stop),
+        watching(stop) as watch,
+        app.assembled(ready, entered, start, stop, watch) as parts,
+    ):
+        watch.metered(parts.meter)
+        yield parts
+
+
+def _source(stack: ExitStack, ready: app.Configured, customers: str | None) -> CustomerSource:
+    settings = ready.settings
+    return stack.enter_context(source_of(customers or settings.customers, settings.home))
+
+
+def _plan(ready: app.Configured, window: Window, source: CustomerSource, *, as_json: bool) -> int:
+    with app.on_a_copy(ready) as ground, app.voucherify(ready, ground.counted_on, Stop()) as asked:
+        plan = backfilling.plan(asked.lister, ground.ledger, window, source, ready.settings.rate)
+        spent = asked.meter.spent()
+    if as_json:
+        say_json(plan_json(plan, spent))
+    else:
+        say(plan_text(plan, spent))
+    return 0
+
+
+def _show(report: Report, destination: Destination, *, as_json: bool) -> None:
+    told = destination.told if isinstance(destination, DryRun) else None
+    for problem in report.problems:
+        log.warning(problem, run_id=report.summary.run_id)
+    if as_json:
+        say_json(report.summary.as_json() | ({} if told is None else {"told": told_json(told)}))
+        return
+    if told is not None:
+        say(told_text(told))
+    if is_watched():
+        say(summary_text(report.summary))
+    if report.held_back:
+        tell(held_back_text(report.held_back))
+
+
+def _busy(report: Report, *, as_json: bool, if_busy: IfBusy) -> int:
+    if as_json:
+        say_json(report.summary.as_json())
+    if if_busy is IfBusy.SKIP:
+        return 0
+    for problem in report.problems:
+        log.warning(problem)
+    return report.exit_code

@@ -1,0 +1,89 @@
+"""What every command has around it: settings in, logs on, errors to texts and exit codes."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+from sync import app
+from sync.cli.terminal import tell
+from sync.errors import HoldersyncError
+from sync.operate import logs
+from sync.settings import NothingConfiguredError
+
+log = structlog.get_logger(__name__)
+
+EnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="PATH", help="Settings; default: .env in HOLDERSYNC_HOME."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Customers = Annotated[
+    str | None,
+    typer.Option(metavar="all|file:PATH|-", help="Whom to ask, instead of HOLDERSYNC_CUSTOMERS."),
+]
+
+WELCOME = """\
+holdersync takes people off vouchers in your CRM when Voucherify has unassigned them.
+Nothing is configured yet. To look at it first, with invented data and no account:
+
+    holdersync demo
+
+To use it, put these settings into a file named .env (config/.env.example explains all of them):
+
+    VOUCHERIFY_REGION=eu                the region of your project: eu, us or as
+    VOUCHERIFY_APP_ID=...               in Voucherify: Project settings, General, Application keys;
+    VOUCHERIFY_APP_TOKEN=...            a server-side key whose role may read customers
+    VOUCHERIFY_CALLS_PER_CYCLE=20000    how many API calls of your plan this tool may spend
+    HOLDERSYNC_CRM=sql                  the CRM to write to
+    CRM_SQL_URL=sqlite:///crm.db        for sql: the database that holds voucher_assignments
+
+Then: holdersync check, and holdersync run --dry-run."""
+
+BUG = "this is a bug; what was stored before it is kept, and the next run goes on from there"
+
+
+class Shell:
+    """One command's surroundings; remembers which secrets may not be shown."""
+
+    def __init__(self) -> None:
+        self._secrets: tuple[str, ...] = ()
+
+    def leave_after(self, command: Callable[[], int]) -> NoReturn:
+        """Do a command and leave with its exit code; what goes wrong is told here."""
+        try:
+            code = command()
+        except typer.BadParameter:
+            raise
+        except NothingConfiguredError as error:
+            tell(WELCOME)
+            code = error.exit_code
+        except HoldersyncError as error:
+            self.complain(str(error))
+            code = error.exit_code
+        except Exception:  # noqa: BLE001 - the last resort: a bug, told without secrets
+            self.complain(f"{traceback.format_exc()}{BUG}")
+            code = HoldersyncError.exit_code
+        raise typer.Exit(code)
+
+    def complain(self, text: str) -> None:
+        """Tell a person what went wrong, without secrets."""
+        tell(f"holdersync: {logs.redact(text, self._secrets)}")
+
+    @contextmanager
+    def configured(self, env_file: Path | None) -> Iterator[app.Configured]:
+        """Read the settings, turn the logs on, and close the CRM in the end."""
+        ready = app.configure(env_file)
+        self._secrets = ready.secrets
+        with closing(ready.adapter):
+            logs.configure(
+                log_format=ready.settings.log_format, level=logging.WARNING, secrets=ready.secrets
+            )
+            for warning in ready.warnings:
+                log.warning(warning)
+            yield ready

@@ -1,0 +1,49 @@
+"""Where text leaves the tool: results on stdout, everything else on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 120
+
+
+def say(text: str) -> None:
+    """Print a result."""
+    print(text, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print what is not a result, for a person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_json(value: Mapping[str, Any]) -> None:
+    """Print exactly one JSON object."""
+    print(json.dumps(value), flush=True)
+
+
+def is_watched() -> bool:
+    """Tell whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:
+    """Set rows under headers, as plain text that fits a terminal and a mail."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for header in headers:
+        grid.add_column(header, overflow="fold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    page = Console(file=StringIO(), width=_width(), markup=False, highlight=False, emoji=False)
+    with page.capture() as captured:
+        page.print(grid)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _width() -> int:
+    return Console().width if sys.stdout.isatty() else WIDTH

@@ -1,0 +1,50 @@
+"""Proves, before the first run, that everything is in its place; writes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sync.crm.adapter import Destination
+from sync.errors import HoldersyncError
+from sync.voucherify.customers import CustomerLister
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `exit_code` is 0 if it is as it should be."""
+
+    what: str
+    text: str
+    exit_code: int = 0
+
+
+def check_voucherify(lister: CustomerLister) -> Finding:
+    """Ask for one customer: proves address, key and role; costs one call."""
+
+    def ask() -> str:
+        page = lister.first_answer()
+        total = "an unknown number of" if page.total is None else f"{page.total}"
+        return f"the key is accepted; the project has {total} customers"
+
+    return _looked_at("voucherify", ask)
+
+
+def check_crm(destination: Destination) -> Finding:
+    """Let the adapter prove what it can without writing."""
+
+    def ask() -> str:
+        destination.check()
+        return f"{destination.destination} can be used as configured"
+
+    return _looked_at("crm", ask)
+
+
+def check_ledger(open_and_close: Callable[[], str]) -> Finding:
+    """Open the ledger, if there is one, or see that it can be made."""
+    return _looked_at("ledger", open_and_close)
+
+
+def _looked_at(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, look())
+    except HoldersyncError as error:
+        return Finding(what, str(error), error.exit_code)

@@ -1,0 +1,86 @@
+"""Retries what a person has looked at: events, deliveries, deleted customers."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sync.jobs.gone import OnCustomerGone, what_follows
+from sync.ledger.ledger import Ledger
+from sync.ledger.letters import Letter, accept_event, change_reason, revive_delivery
+from sync.ledger.reading import Reading
+from sync.model.event import Finding, Invalid, Unassigned
+from sync.model.unassignment import CustomerId
+from sync.model.window import Window
+from sync.voucherify.wire import Asked, read_item
+
+SINCE_EVER = Window(datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of a letter: closed, or still open for a reason."""
+
+    number: int
+    closed: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """How letters are read this time; a setting may have changed since they were written."""
+
+    lenient: bool
+    on_gone: OnCustomerGone
+
+
+def retry(
+    ledger: Ledger,
+    letters: Sequence[Letter],
+    rules: RetryRules,
+    run_id: str,
+    now: Callable[[], datetime],
+) -> tuple[Retried, ...]:
+    """Try each letter again; what can be done now is delivered by the next run."""
+
+    def one(letter: Letter) -> Retried:
+        match letter.kind:
+            case "delivery":
+                revive_delivery(ledger, letter, now())
+                return Retried(letter.number, True, "will be delivered again by the next run")
+            case "event":
+                return _retry_event(ledger, letter, rules, run_id, now())
+            case "customer":
+                return _retry_customer(ledger, letter, rules, run_id, now())
+
+    return tuple(one(letter) for letter in letters)
+
+
+def _retry_event(
+    ledger: Ledger, letter: Letter, rules: RetryRules, run_id: str, now: datetime
+) -> Retried:
+    finding = _read_again(letter, rules, now)
+    if finding is None or isinstance(finding, Invalid):
+        reason = finding.reason if finding else letter.reason
+        change_reason(ledger, letter, reason)
+        return Retried(letter.number, False, reason)
+    accept_event(ledger, letter, (finding,), run_id, now)
+    return Retried(letter.number, True, "is understood now; the next run delivers it")
+
+
+def _read_again(letter: Letter, rules: RetryRules, now: datetime) -> Finding | None:
+    asked = Asked(CustomerId(letter.customer_id or ""), SINCE_EVER, now, rules.lenient)
+    return read_item(json.loads(letter.evidence or "null"), asked).finding
+
+
+def _retry_customer(
+    ledger: Ledger, letter: Letter, rules: RetryRules, run_id: str, now: datetime
+) -> Retried:
+    customer_id = CustomerId(letter.customer_id or "")
+    reading = Reading(ledger, run_id, now)
+    gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
+    if gone.letter is not None:
+        return Retried(letter.number, False, letter.reason)
+    accept_event(ledger, letter, [Unassigned(each) for each in gone.derived], run_id, now)
+    text = f"{len(gone.derived)} assignments are ended; the next run delivers that"
+    return Retried(letter.number, True, text)
