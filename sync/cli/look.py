@@ -53,12 +53,16 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
 
 
 def _looked(ready: app.Configured) -> list[Finding]:
+    env_file = ready.loaded.env_file
+    where = f"from the environment and {env_file}" if env_file else "from the environment"
+    findings = [Finding("settings", f"{where}; relative paths start at {ready.settings.home}")]
+    findings += [Finding("warning", warning) for warning in ready.warnings]
     ledger = check_ledger(lambda: app.look_at_ledger(ready))
-    crm = check_crm(ready.adapter)
+    findings += [ledger, check_crm(ready.adapter)]
     if ledger.exit_code:
-        return [ledger, crm]
+        return findings
     with app.on_a_copy(ready) as ground, app.voucherify(ready, ground.counted_on, Stop()) as asked:
-        return [ledger, crm, check_voucherify(asked.lister)]
+        return [*findings, check_voucherify(asked.lister)]
 
 
 def _as_dict(finding: Finding) -> dict[str, object]:

@@ -154,6 +154,8 @@ def _show(report: Report, destination: Destination, *, as_json: bool) -> None:
     told = destination.told if isinstance(destination, DryRun) else None
     for problem in report.problems:
         log.warning(problem, run_id=report.summary.run_id)
+    if report.held_back:
+        tell(held_back_text(report.held_back))
     if as_json:
         say_json(report.summary.as_json() | ({} if told is None else {"told": told_json(told)}))
         return
@@ -161,8 +163,6 @@ def _show(report: Report, destination: Destination, *, as_json: bool) -> None:
         say(told_text(told))
     if is_watched():
         say(summary_text(report.summary))
-    if report.held_back:
-        tell(held_back_text(report.held_back))
 
 
 def _busy(report: Report, *, as_json: bool, if_busy: IfBusy) -> int:

@@ -1,6 +1,7 @@
 """What every command has around it: settings in, logs on, errors to texts and exit codes."""
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -84,6 +85,8 @@ class Shell:
             logs.configure(
                 log_format=ready.settings.log_format, level=logging.WARNING, secrets=ready.secrets
             )
-            for warning in ready.warnings:
-                log.warning(warning)
+            # In a crontab these would be a mail every night; `check` tells them wherever it runs.
+            if sys.stderr.isatty():
+                for warning in ready.warnings:
+                    log.warning(warning)
             yield ready

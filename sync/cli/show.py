@@ -1,7 +1,8 @@
 """Results as text for a person."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 
 from sync.cli.terminal import table
 from sync.crm.adapter import Outcome, Unassignment
@@ -117,7 +118,7 @@ def plan_text(plan: Plan, spent: Spent) -> str:
         ),
         (
             f"at least {plan.calls} calls (one more per further 100 events of a customer), "
-            f"{plan.lasts} at our rate"
+            f"{timedelta(seconds=ceil(plan.lasts.total_seconds()))} h at our rate"
         ),
         f"left of our share: {spent.left_today} calls today, {spent.left} in this cycle",
     ]
@@ -145,16 +146,12 @@ def letters_json(letters: Sequence[Letter]) -> list[dict[str, object]]:
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
-    """Show what a check found."""
-    rows = [
-        (
-            "ok" if finding.exit_code == 0 else f"exit {finding.exit_code}",
-            finding.what,
-            finding.text,
-        )
+    """Show what a check found; paths stay whole, to be copied."""
+    return "\n".join(
+        f"{'ok' if finding.exit_code == 0 else f'exit {finding.exit_code}':<8} "
+        f"{finding.what:<11} {finding.text}"
         for finding in findings
-    ]
-    return table(("", "", ""), rows)
+    )
 
 
 def status_json(
@@ -204,7 +201,7 @@ def status_text(where: str, figures: Overview, runs: Sequence[RunRecord], spent:
             f"customers     {figures.customers} known, {figures.never_asked} never asked, "
             f"{figures.gone} gone"
         ),
-        f"all read at   {instant_text(figures.read_since)} or later",
+        f"all asked     {_asked_since(figures)}",
         f"unassigned    {figures.unassignments} found",
     ]
     for destination, counts in figures.deliveries.items():
@@ -227,6 +224,12 @@ def status_text(where: str, figures: Overview, runs: Sequence[RunRecord], spent:
         for run in runs
     ]
     return "\n".join([*lines, "", table(("run", "kind", "began", "ended", "exit"), rows)])
+
+
+def _asked_since(figures: Overview) -> str:
+    if figures.read_since is None:
+        return "not yet"
+    return f"since {instant_text(figures.read_since)}"
 
 
 def _json_instant(instant: datetime | None) -> str | None:

@@ -74,6 +74,10 @@ class Destination(Protocol):
         """Name and fingerprint, for example `sql-1f0c9a3e`; no secret can be read from it."""
 
     @property
+    def place(self) -> str:
+        """Where that is, for a person: an absolute path, or a host and an account; no secret."""
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """What it can do beyond the contract."""
 

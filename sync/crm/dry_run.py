@@ -36,6 +36,11 @@ class DryRun:
         return self._adapter.destination
 
     @property
+    def place(self) -> str:
+        """The wrapped adapter's."""
+        return self._adapter.place
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """The wrapped adapter's."""
         return self._adapter.capabilities

@@ -38,7 +38,7 @@ from sync.crm.sql_table import (
     try_rights,
     voucher_assignments,
 )
-from sync.crm.sql_url import SETTING, fingerprint, make_engine, parse_url, sqlite_file
+from sync.crm.sql_url import SETTING, fingerprint, make_engine, parse_url, place_of, sqlite_file
 
 __all__ = ["BUSY_TIMEOUT", "CHUNK", "SqlAdapter", "metadata", "voucher_assignments"]
 
@@ -88,6 +88,11 @@ class SqlAdapter:
     def destination(self) -> str:
         """`sql-` and a fingerprint of database and table; a new password changes nothing."""
         return self._destination
+
+    @property
+    def place(self) -> str:
+        """The file, or the server and its database, and the table."""
+        return f"{self._file or place_of(self._engine.url)}, table {voucher_assignments.name}"
 
     @property
     def capabilities(self) -> frozenset[Capability]:

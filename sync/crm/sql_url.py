@@ -92,6 +92,14 @@ def _not_there(needed: str) -> str:
     )
 
 
+def place_of(url: sa.URL) -> str:
+    """Name a server and its database for a person; neither user nor password nor options."""
+    plain = sa.URL.create(
+        url.get_backend_name(), host=url.host, port=url.port, database=url.database
+    )
+    return plain.render_as_string()
+
+
 def fingerprint(url: sa.URL, table: str) -> str:
     """Eight hex digits for database and table; neither password nor driver count.
 

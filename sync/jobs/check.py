@@ -33,7 +33,7 @@ def check_crm(destination: Destination) -> Finding:
 
     def ask() -> str:
         destination.check()
-        return f"{destination.destination} can be used as configured"
+        return f"{destination.place} can be used ({destination.destination})"
 
     return _looked_at("crm", ask)
 
