@@ -17,6 +17,7 @@ from sync.jobs.tally import Report
 from sync.ledger.letters import Letter, open_letters
 from sync.operate.stopping import Stop, stopping_on_signals
 from sync.playground import Playground
+from sync.settings import load
 
 CUSTOMERS = 200
 SHOWN = 10
@@ -33,7 +34,7 @@ def show_demo(folder: Path | None) -> int:
             f"A shop with {CUSTOMERS} customers. Its CRM believes that {len(before)} vouchers are "
             "held.\nVoucherify knows better, but tells it only in each customer's activity.\n"
         )
-        ready = app.configure(None, _environment(playground, home))
+        ready = app.configure(load(None, environ=_environment(playground, home)))
         with closing(ready.adapter):
             first, letters = _one_run(ready)
             say(_changes_text(before, read_back(crm)))

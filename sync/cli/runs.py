@@ -125,8 +125,8 @@ def _parts(
 ) -> Iterator[Parts]:
     stop = Stop()
     with (
-        ground as entered,
         stopping_on_signals(stop),
+        ground as entered,
         watching(stop) as watch,
         app.assembled(ready, entered, start, stop, watch) as parts,
     ):

@@ -15,7 +15,7 @@ from sync import app
 from sync.cli.terminal import tell
 from sync.errors import HoldersyncError
 from sync.operate import logs
-from sync.settings import NothingConfiguredError
+from sync.settings import NothingConfiguredError, load
 
 log = structlog.get_logger(__name__)
 
@@ -79,11 +79,13 @@ class Shell:
     @contextmanager
     def configured(self, env_file: Path | None) -> Iterator[app.Configured]:
         """Read the settings, turn the logs on, and close the CRM in the end."""
-        ready = app.configure(env_file)
-        self._secrets = ready.secrets
+        loaded = load(env_file)
+        self._secrets = loaded.secrets(loaded.env_file_names)
+        ready = app.configure(loaded)
+        self._secrets += ready.secrets
         with closing(ready.adapter):
             logs.configure(
-                log_format=ready.settings.log_format, level=logging.WARNING, secrets=ready.secrets
+                log_format=ready.settings.log_format, level=logging.WARNING, secrets=self._secrets
             )
             # In a crontab these would be a mail every night; `check` tells them wherever it runs.
             if sys.stderr.isatty():

@@ -1,6 +1,7 @@
 """Where text leaves the tool: results on stdout, everything else on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
@@ -13,8 +14,13 @@ WIDTH = 120
 
 
 def say(text: str) -> None:
-    """Print a result."""
-    print(text, flush=True)
+    """Print a result; whoever stopped listening changes nothing about how the job went."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        tell(f"holdersync: the result could not be printed ({error.strerror})")
+        # Else Python would try once more at exit, and end with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(text: str) -> None:
@@ -24,7 +30,7 @@ def tell(text: str) -> None:
 
 def say_json(value: Mapping[str, Any]) -> None:
     """Print exactly one JSON object."""
-    print(json.dumps(value), flush=True)
+    say(json.dumps(value))
 
 
 def is_watched() -> bool:

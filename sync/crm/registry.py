@@ -22,7 +22,6 @@ GROUP = "holdersync.crm"
 BUILT_IN: Mapping[str, str] = MappingProxyType({"sql": "sync.crm.sql:SqlAdapter"})
 """The adapters that come with the tool: name -> `module:Class`."""
 
-_NAME = re.compile(r"[\w.-]+")
 _PLACE = re.compile(r"(?P<module>[^\W\d][\w.]*):(?P<attribute>[^\W\d][\w.]*)")
 
 # What the class itself must show. `destination` and `capabilities` are left out: an adapter may
@@ -71,13 +70,13 @@ def _ambiguous(name: str, offered: list[EntryPoint]) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    """Tell what there is instead; a value that can't be a name may hold a secret: not repeated."""
-    there = f"There is {', '.join(known)}; an adapter of your own is named as module:Class."
-    if not _NAME.fullmatch(name):
-        return f"HOLDERSYNC_CRM holds neither an adapter's name nor module:Class. {there}"
+    """Tell what there is instead; the value is not repeated, a token may have slipped there."""
     nearest = difflib.get_close_matches(name.casefold(), known, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    return f"HOLDERSYNC_CRM: no adapter is called {name!r}.{hint} {there}"
+    return (
+        f"HOLDERSYNC_CRM names no adapter that is installed here.{hint} There is "
+        f"{', '.join(known)}; an adapter of your own is named as module:Class."
+    )
 
 
 def _imported(place: str) -> object:

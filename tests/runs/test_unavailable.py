@@ -43,7 +43,7 @@ def test_a_crm_that_is_locked_during_a_whole_run_leaves_everything_pending(shop,
 @pytest.fixture(autouse=True)
 def _hardly_waiting(monkeypatch):
     monkeypatch.setattr(
-        "sync.app.Patience", partial(Patience, first_delay=0.001, longest_delay=0.002)
+        "sync.app.wiring.Patience", partial(Patience, first_delay=0.001, longest_delay=0.002)
     )
 
 
