@@ -6,9 +6,11 @@ from outside. A call is counted and given its time by the `Pacer` before it is s
 anew.
 """
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -18,9 +20,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.stop import stop_before_delay
 from urllib3.exceptions import HTTPError
 
-from sync.errors import RetryError, TellUserError, UnavailableError
+from sync.errors import HoldersyncError, RetryError, TellUserError, UnavailableError
 
 CHUNK_BYTES = 65_536
+CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,11 @@ class Pacer(Protocol):
     def observe(self, seen: Observed) -> None:
         """Take in what an answer told about the server's limit."""
 
-    def refuse_cycle(self) -> None:
-        """Take in that the billing cycle is used up: no call starts after this."""
+    def refuse_cycle(self) -> datetime | None:
+        """Take in that the billing cycle is used up: no call starts after this.
+
+        Gives the begin of the next cycle, if it is known (UTC).
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,7 @@ class Transport:
         to end the call; the vendor's client knows which.
 
         Raises:
+            TellUserError: TLS can't be set up with what is configured.
             UnavailableError: attempts or time were used up.
         """
         patience = self._patience
@@ -222,12 +229,8 @@ class Transport:
                 stream=True,
             ) as response:
                 body = _whole_body(response, patience)
-        except requests.exceptions.SSLError as error:
-            msg = "the server's certificate is not trusted; for a private CA set REQUESTS_CA_BUNDLE"
-            raise TellUserError(msg) from error
         except (requests.RequestException, HTTPError, OSError) as error:
-            msg = f"no whole answer ({type(error).__name__})"
-            raise RetryError(msg) from error
+            raise _failure(error) from error
         self._tally(throttled=int(response.status_code == requests.codes.too_many_requests))
         return Answer(response.status_code, response.headers, body)
 
@@ -257,6 +260,27 @@ class Transport:
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _failure(error: Exception) -> HoldersyncError:
+    # A handshake that was cut off is a busy server's or balancer's; what else TLS finds wrong stays
+    # wrong. A plain OSError comes from requests, before anything is sent.
+    is_tls = isinstance(error, requests.exceptions.SSLError) and not _was_cut_off(error)
+    if is_tls or type(error) is OSError:
+        return TellUserError(
+            "no trusted TLS connection: the server's certificate is not accepted, or the address "
+            "does not speak https. For a private CA, REQUESTS_CA_BUNDLE names its file"
+        )
+    return RetryError(f"no whole answer ({type(error).__name__})")
+
+
+def _was_cut_off(error: object) -> bool:
+    # OpenSSL's error is wrapped by urllib3, and that by requests, each as an argument.
+    while isinstance(error, Exception):
+        if isinstance(error, CUT_OFF):
+            return True
+        error = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return False
 
 
 def _whole_body(response: requests.Response, patience: Patience) -> bytes:

@@ -7,7 +7,7 @@ Source: Voucherify documentation, "List Customer Activity" (GET /v1/customers/{i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sync.errors import CustomerGoneError, RefusedError, UnreadableError
 from sync.model.event import Page
@@ -15,10 +15,12 @@ from sync.model.unassignment import CustomerId
 from sync.model.window import Window
 from sync.voucherify.client import Reply, VoucherifyClient
 from sync.voucherify.instant import write_instant
+from sync.voucherify.shapes import is_text
 from sync.voucherify.wire import Asked, read_item
 
 PAGE_SIZE = 100
 EDGE = timedelta(milliseconds=1)
+EARLIEST = datetime.min.replace(tzinfo=UTC) + EDGE
 GONE_KEYS = frozenset({"404 not_found", "404 resource_not_found"})
 
 
@@ -80,15 +82,15 @@ class ActivityReader:
 
 
 def _parameters(window: Window, after: str | None) -> list[tuple[str, str]]:
-    # Whether start_date is inclusive is not documented: one millisecond more, and the window
-    # itself is kept on our side.
+    # Whether the dates are inclusive is not documented, and they are sent in whole milliseconds:
+    # one more at either end, and the window itself is kept on our side.
     parameters = [
         ("limit", str(PAGE_SIZE)),
         ("order", "created_at"),
-        ("start_date", write_instant(window.start - EDGE)),
+        ("start_date", write_instant(max(window.start, EARLIEST) - EDGE)),
     ]
     if window.end is not None:
-        parameters.append(("end_date", write_instant(window.end)))
+        parameters.append(("end_date", write_instant(window.end + EDGE)))
     if after is not None:
         parameters.append(("starting_after_id", after))
     return parameters
@@ -125,8 +127,10 @@ def _envelope(body: object, customer_id: CustomerId) -> tuple[list[object], str 
     if not isinstance(items, list) or not isinstance(has_more, bool):
         msg = f"the activity of {customer_id} is not a list with data and has_more"
         raise UnreadableError(msg, signature="envelope")
-    next_after = fields.get("more_starting_after") if has_more else None
-    if has_more and not (isinstance(next_after, str) and next_after):
+    if not has_more:
+        return items, None
+    next_after = fields.get("more_starting_after")
+    if not is_text(next_after):
         msg = f"the activity of {customer_id} has more pages but names no way to the next"
         raise UnreadableError(msg, signature="envelope")
     return items, next_after

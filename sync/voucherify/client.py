@@ -4,6 +4,7 @@ Source: Voucherify documentation, "Authentication", "Errors", "API limits" and "
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,11 @@ API_VERSION = "v2018-08-01"
 CHANNEL = "holdersync"
 UNKNOWN_WAIT = 15.0
 """Seconds to wait after a 429 that does not say how long."""
+
+ERROR_KEY = re.compile(r"[a-z]+(_[a-z]+)*", re.ASCII)
+REQUEST_ID = re.compile(r"[a-z]{1,3}-[0-9a-f]{8,40}", re.ASCII)
+LONGEST_NUMBER = 10
+"""Digits of a rate header: enough for an epoch in seconds, too few to leave the calendar."""
 
 TOO_MANY = 429
 PLAN_EXCEEDED = 402
@@ -123,17 +129,15 @@ class VoucherifyClient:
         _reply(answer)
 
     def _throttled(self, answer: Answer) -> None:
-        if (
-            answer.status == PLAN_EXCEEDED
-            or answer.headers.get("X-Rate-Limit-Type") == "api_calls_cycle"
-        ):
-            self._pacer.refuse_cycle()
+        if _is_cycle_used_up(answer):
+            next_cycle = self._pacer.refuse_cycle()
             msg = f"the billing cycle's calls are used up: {_said(answer)}"
-            raise ParkError(msg, by="cycle")
+            raise ParkError(msg, by="cycle", resume_after=next_cycle)
         after = observed(answer).resets_in or UNKNOWN_WAIT
         msg = f"Voucherify's rate limit was met: {_said(answer)}"
         if after > self._max_wait:
-            resume_after = _date(answer) + timedelta(seconds=after)
+            server_time = read_http_date(answer.headers.get("Date"))
+            resume_after = server_time + timedelta(seconds=after) if server_time else None
             raise ParkError(msg, by="rate", resume_after=resume_after)
         raise RetryError(msg, after=after)
 
@@ -150,12 +154,19 @@ def observed(answer: Answer) -> Observed:
     epoch = _seconds(headers.get("X-Rate-Limit-Retry"))
     if epoch is not None and server_time is not None:
         waits.append(epoch - server_time.timestamp())
-    refused = answer.status == TOO_MANY
+    refused = answer.status == TOO_MANY and not _is_cycle_used_up(answer)
     return Observed(
         limit=_count(headers.get("X-Rate-Limit-Limit")),
         remaining=0 if refused else _count(headers.get("X-Rate-Limit-Remaining")),
         resets_in=next((wait for wait in waits if wait is not None and wait > 0), None),
         refused=refused,
+    )
+
+
+def _is_cycle_used_up(answer: Answer) -> bool:
+    return (
+        answer.status == PLAN_EXCEEDED
+        or answer.headers.get("X-Rate-Limit-Type") == "api_calls_cycle"
     )
 
 
@@ -172,8 +183,8 @@ def read_refusal(answer: Answer) -> Refusal:
         return value if isinstance(value, str) else None
 
     return Refusal(
-        key=_word(text("key")),
-        request=_word(text("request_id")),
+        key=_shown(text("key"), ERROR_KEY),
+        request=_shown(text("request_id"), REQUEST_ID),
         resource_type=text("resource_type"),
         resource_id=text("resource_id"),
     )
@@ -201,9 +212,10 @@ def _said(answer: Answer) -> str:
     return f"{answer.status} {refusal.key} (request {refusal.request})"
 
 
-def _word(text: str | None) -> str:
-    # Only what looks like a name goes into our own texts; anything else may be a person's data.
-    if text and len(text) <= 60 and all(char.isalnum() or char in "_-." for char in text):  # noqa: PLR2004
+def _shown(text: str | None, form: re.Pattern[str]) -> str:
+    # Only what has the documented form goes into our own texts: anything else may be a token or a
+    # person's data that a body gives back.
+    if text and len(text) <= 60 and form.fullmatch(text):  # noqa: PLR2004
         return text
     return "unknown"
 
@@ -214,6 +226,7 @@ def _count(text: str | None) -> int | None:
 
 
 def _seconds(text: str | None) -> float | None:
-    if text is None or not text.strip().isascii() or not text.strip().isdigit():
+    digits = (text or "").strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER):
         return None
-    return float(text)
+    return float(digits)

@@ -15,7 +15,7 @@ from sync.model.unassignment import CustomerId
 from sync.voucherify.client import Reply, VoucherifyClient
 from sync.voucherify.evidence import evidence_of, key_of
 from sync.voucherify.instant import read_instant, write_instant
-from sync.voucherify.wire import is_text
+from sync.voucherify.shapes import is_text
 
 PAGE_SIZE = 100
 LAST_PAGE = 99
@@ -46,14 +46,17 @@ class CustomerLister:
         """Give all pages; a customer may come twice, at a seam.
 
         Raises:
-            UnreadableError: the list can't be followed: another envelope, or more customers with
-                one creation time than pages reach.
+            UnreadableError: the list can't be followed: another envelope, a page that repeats, or
+                more customers with one creation time than pages reach.
         """
         since: datetime | None = None
         while True:
             last: datetime | None = None
+            before: CustomerPage | None = None
             for number in range(1, LAST_PAGE + 1):
                 page, last, is_last = _read(self._client.get(("customers",), _query(number, since)))
+                _check_new(page, before)
+                before = page
                 yield page
                 if is_last:
                     return
@@ -65,6 +68,12 @@ def _query(number: int, since: datetime | None) -> list[tuple[str, str]]:
     if since is not None:
         query.append(("starting_after", write_instant(since)))
     return query
+
+
+def _check_new(page: CustomerPage, before: CustomerPage | None) -> None:
+    if before is not None and page.customer_ids and page.customer_ids == before.customer_ids:
+        msg = "the list of customers gives the same page twice, so its end can't be reached"
+        raise UnreadableError(msg, signature="customers")
 
 
 def _next_since(since: datetime | None, last: datetime | None) -> datetime:
@@ -95,7 +104,7 @@ def _read(reply: Reply) -> tuple[CustomerPage, datetime | None, bool]:
         server_time=reply.server_time,
         customer_ids=tuple(CustomerId(row["id"]) for row in rows if _has_id(row)),
         invalid=tuple(_invalid(row) for row in rows if not _has_id(row)),
-        total=total if isinstance(total, int) else None,
+        total=total if isinstance(total, int) and not isinstance(total, bool) else None,
     )
     return page, _created_at(rows), is_last
 

@@ -2,6 +2,7 @@
 
 Kept: everything but names of people, metadata, who did it (`event_source`) and a customer's fields
 beside its ids and e-mail. The e-mail stays while the letter is open, since a retry may need it.
+Whatever `wire` reads is kept in any case: reading the evidence gives the item's own verdict.
 """
 
 import hashlib
@@ -9,10 +10,14 @@ import json
 from collections.abc import Mapping
 
 DEEPEST = 16
-PERSONAL = frozenset(
-    {"metadata", "event_source", "phone", "address", "birthdate", "birthday", "user", "summary"}
-)
+PERSONAL = frozenset({"event_source", "user", "summary", "description"})
+PERSONAL_WORDS = ("name", "phone", "address", "birth", "metadata")
 OF_A_CUSTOMER = frozenset({"id", "object", "source_id", "email", "created_at"})
+READ = OF_A_CUSTOMER | {
+    *("type", "data", "holder", "voucher", "campaign", "customer"),
+    *("customer_id", "holder_role", "redeemable_id", "redeemable_object", "campaign_id", "code"),
+}
+"""The keys that `wire` reads, `campaign.name` apart."""
 
 
 def evidence_of(item: object) -> str:
@@ -40,8 +45,10 @@ def _stripped(value: object, depth: int, under: str) -> object:
 
 
 def _is_kept(key: str, within: Mapping[str, object], under: str) -> bool:
-    if key in PERSONAL:
-        return False
-    if under == "customer" or within.get("object") == "customer":
+    if under == "customer":
         return key in OF_A_CUSTOMER
-    return key != "name" or under == "campaign"
+    if key in READ or (key == "name" and under == "campaign"):
+        return True
+    if key in PERSONAL or any(word in key.lower() for word in PERSONAL_WORDS):
+        return False
+    return within.get("object") != "customer"

@@ -39,6 +39,6 @@ def read_http_date(text: str | None) -> datetime | None:
     """Read a `Date` header; None if there is none that can be read."""
     try:
         instant = parsedate_to_datetime(text or "")
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

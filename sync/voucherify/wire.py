@@ -11,18 +11,6 @@ Source: Voucherify documentation, "customer.holder.assignment.deleted" and "List
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, TypeGuard, TypeVar
-
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    StrictStr,
-    ValidationError,
-)
-from pydantic_core import ErrorDetails
 
 from sync.errors import DeadLetterError
 from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
@@ -38,6 +26,15 @@ from sync.model.unassignment import (
 from sync.model.window import Window
 from sync.voucherify.evidence import evidence_of, key_of
 from sync.voucherify.instant import read_instant
+from sync.voucherify.shapes import (
+    Created,
+    Deleted,
+    DeletedLenient,
+    Event,
+    Holder,
+    is_text,
+    parsed,
+)
 
 UNASSIGNED = "customer.holder.assignment.deleted"
 ASSIGNED = "customer.holder.assignment.created"
@@ -69,92 +66,6 @@ class Item:
     finding: Finding | None
 
 
-def _storable(text: str) -> str:
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        msg = "has characters that no database takes"
-        raise ValueError(msg)
-    return text
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        msg = "is empty"
-        raise ValueError(msg)
-    return text
-
-
-def _none_if_empty(text: object) -> object:
-    return None if text == "" else text
-
-
-def _empty_if_none(value: object) -> object:
-    return {} if value is None else value
-
-
-Text = Annotated[StrictStr, AfterValidator(_not_blank), AfterValidator(_storable)]
-OptionalText = Annotated[Text | None, BeforeValidator(_none_if_empty)]
-Instant = Annotated[AwareDatetime, BeforeValidator(read_instant)]
-
-
-Shape = TypeVar("Shape", bound=BaseModel)
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
-
-
-class _Holder(_Kept):
-    object: Literal["redeemable_holder"]
-    id: Text
-    created_at: Instant
-    customer_id: Text
-    holder_role: Text
-    redeemable_id: Text
-    redeemable_object: Literal["voucher"]
-    campaign_id: OptionalText = None
-
-
-class _Voucher(_Kept):
-    code: Text
-    id: OptionalText = None
-    campaign_id: OptionalText = None
-
-
-class _Campaign(_Kept):
-    id: OptionalText = None
-    name: OptionalText = None
-
-
-class _Customer(_Kept):
-    id: OptionalText = None
-    source_id: OptionalText = None
-    email: OptionalText = None
-
-
-class _Deleted(_Kept):
-    """Source: Voucherify documentation, "customer.holder.assignment.deleted": all four required."""
-
-    holder: _Holder
-    voucher: _Voucher
-    campaign: _Campaign
-    customer: _Customer
-
-
-class _DeletedLenient(_Deleted):
-    campaign: Annotated[_Campaign, BeforeValidator(_empty_if_none)] = _Campaign()
-    customer: Annotated[_Customer, BeforeValidator(_empty_if_none)] = _Customer()
-
-
-class _Created(_Kept):
-    holder: _Holder
-    voucher: _Voucher | None = None
-
-
-class _Event(_Kept):
-    id: Text
-    created_at: Instant
-
-
 def read_item(item: object, asked: Asked) -> Item:
     """Understand one item of a customer's activity; never raises, whatever the JSON is."""
     if not isinstance(item, Mapping):
@@ -176,10 +87,10 @@ def read_item(item: object, asked: Asked) -> Item:
 
 
 def _deleted(item: Mapping[str, object], asked: Asked) -> Finding:
-    event = _parsed(_Event, item, "the event")
+    event = parsed(Event, item, "the event")
     payload = _payload(item)
-    shape = _DeletedLenient if asked.lenient else _Deleted
-    body = _parsed(shape, payload, "the event's data")
+    shape = DeletedLenient if asked.lenient else Deleted
+    body = parsed(shape, payload, "the event's data")
     _check_ids_agree(body)
     _check_times(event.created_at, body.holder.created_at, asked.server_time)
     if body.holder.customer_id != asked.customer_id:
@@ -206,7 +117,7 @@ def _deleted(item: Mapping[str, object], asked: Asked) -> Finding:
 def _created(item: Mapping[str, object], asked: Asked) -> Finding:
     # An assignment that can't be read must not be ignored: it may be the newer one that an
     # unassignment has to leave alone.
-    body = _parsed(_Created, _payload(item), "the assignment's data")
+    body = parsed(Created, _payload(item), "the assignment's data")
     holder = body.holder
     if holder.customer_id != asked.customer_id:
         return Hint(CustomerId(holder.customer_id))
@@ -239,17 +150,18 @@ def _payload(item: Mapping[str, object]) -> Mapping[str, object]:
     return data
 
 
-def _check_ids_agree(body: _Deleted) -> None:
+def _check_ids_agree(body: Deleted) -> None:
     holder = body.holder
     pairs = (
         ("customer.id", body.customer.id, "holder.customer_id", holder.customer_id),
         ("voucher.id", body.voucher.id, "holder.redeemable_id", holder.redeemable_id),
         ("campaign.id", body.campaign.id, "holder.campaign_id", holder.campaign_id),
         ("voucher.campaign_id", body.voucher.campaign_id, "holder.campaign_id", holder.campaign_id),
+        ("voucher.campaign_id", body.voucher.campaign_id, "campaign.id", body.campaign.id),
     )
-    for name, value, holder_name, holder_value in pairs:
-        if value is not None and holder_value is not None and value != holder_value:
-            msg = f"{name} and {holder_name} differ, so it is not clear what was unassigned"
+    for name, value, other_name, other in pairs:
+        if value is not None and other is not None and value != other:
+            msg = f"{name} and {other_name} differ, so it is not clear what was unassigned"
             raise DeadLetterError(msg)
 
 
@@ -262,46 +174,14 @@ def _check_times(unassigned_at: datetime, assigned_at: datetime, server_time: da
         raise DeadLetterError(msg)
 
 
-def _campaign_id(holder: _Holder) -> CampaignId | None:
+def _campaign_id(holder: Holder) -> CampaignId | None:
     return CampaignId(holder.campaign_id) if holder.campaign_id else None
-
-
-def _parsed(shape: type[Shape], value: object, what: str) -> Shape:
-    try:
-        return shape.model_validate(value)
-    except ValidationError as error:
-        problems = "; ".join(map(_problem, error.errors(include_input=False, include_url=False)))
-        msg = f"{what} can't be used: {problems}"
-        raise DeadLetterError(msg) from None
-
-
-def _problem(error: ErrorDetails) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    match error["type"]:
-        case "missing":
-            return f"{name} is missing"
-        case "value_error":
-            return f"{name} {error['msg'].removeprefix('Value error, ')}"
-        case "literal_error":
-            return f"{name} is not {error['ctx']['expected']}"
-        case "string_type":
-            return f"{name} is not a text"
-        case _:
-            return f"{name} is not an object"
 
 
 def _invalid(item: object, reason: str) -> Invalid:
     evidence = evidence_of(item)
     own_id = item.get("id") if isinstance(item, Mapping) else None
     return Invalid(own_id if is_text(own_id) else key_of(evidence), reason, evidence)
-
-
-def is_text(value: object) -> TypeGuard[str]:
-    """Tell whether a value can serve as an id: a text that isn't blank and that databases take."""
-    try:
-        return isinstance(value, str) and _storable(_not_blank(value)) == value
-    except ValueError:
-        return False
 
 
 def _instant_or_none(text: object) -> datetime | None:

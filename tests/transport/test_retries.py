@@ -1,0 +1,134 @@
+"""Which answers are asked for again, how often, and for how long in all."""
+
+import pytest
+import requests
+import responses
+
+from sync.errors import CredentialsRefusedError, RetryError, UnavailableError
+
+URL = "https://api.example.test/v1/customers"
+
+
+class Verdicts:
+    """Judges one answer after the other by what is listed: None accepts, an error refuses."""
+
+    def __init__(self, *verdicts):
+        self.verdicts = list(verdicts)
+
+    def __call__(self, _answer):
+        verdict = self.verdicts.pop(0)
+        if verdict is not None:
+            raise verdict
+
+
+@pytest.fixture
+def answered():
+    with responses.RequestsMock() as http:
+        http.add("GET", URL, body="good")
+        yield http
+
+
+def test_a_good_answer_is_given_as_it_came(answered, transport, judge, pacer):
+    answered.replace("GET", URL, body="said", status=418, headers={"X-Told": "yes"})
+
+    answer = transport().get(URL, [("limit", "1")], judge)
+
+    assert (answer.status, answer.body, answer.headers["x-told"]) == (418, b"said", "yes")
+    assert answered.calls[0].request.url == f"{URL}?limit=1"
+    assert answered.calls[0].request.headers["X-App-Token"] == "secret"
+    assert pacer.waits == []
+
+
+def test_what_may_be_better_next_time_is_asked_again_with_growing_delays(
+    answered, transport, pacer
+):
+    answer = transport().get(URL, [], Verdicts(*[RetryError("busy")] * 4, None))
+
+    assert answer.body == b"good"
+    assert pacer.waits == [0.375, 0.75, 1.5, 3.0]
+    assert len(answered.calls) == 5
+
+
+def test_the_wait_that_the_server_asks_for_wins(answered, transport, pacer):
+    transport().get(URL, [], Verdicts(RetryError("busy", after=7.0), RetryError("busy"), None))
+
+    assert pacer.waits == [7.5, 0.75]
+    assert len(answered.calls) == 3
+
+
+def test_attempts_are_bounded(answered, transport, pacer):
+    with pytest.raises(UnavailableError) as given_up:
+        transport(attempts=3).get(URL, [], Verdicts(*[RetryError("busy")] * 9))
+
+    assert str(given_up.value) == "busy; given up after 3 attempts, the next run tries again"
+    assert len(answered.calls) == 3
+    assert len(pacer.waits) == 2
+
+
+def test_a_wait_that_ends_after_the_total_time_is_not_begun(answered, transport, pacer):
+    with pytest.raises(UnavailableError, match="given up after 1 attempts"):
+        transport(total=30.0).get(URL, [], Verdicts(RetryError("busy", after=29.9)))
+
+    assert pacer.waits == []
+    assert len(answered.calls) == 1
+
+
+def test_the_total_time_counts_all_tries_together(transport, pacer):
+    with responses.RequestsMock() as http:
+        http.add("GET", URL, body="late")
+        used_up = transport(attempts=1_000, total=0.02, first_delay=0.0)
+        with pytest.raises(UnavailableError):
+            used_up.get(URL, [], Verdicts(*[RetryError("busy")] * 1_000))
+        assert 1 < len(http.calls) < 1_000
+
+    assert set(pacer.waits) == {0.0}
+
+
+def test_any_other_error_ends_the_call_at_once(answered, transport, pacer):
+    with pytest.raises(CredentialsRefusedError):
+        transport().get(URL, [], Verdicts(CredentialsRefusedError("no")))
+
+    assert len(answered.calls) == 1
+    assert pacer.waits == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "name"),
+    [
+        (requests.ConnectTimeout(), "ConnectTimeout"),
+        (requests.ReadTimeout(), "ReadTimeout"),
+        (requests.ConnectionError("host ann@example.com"), "ConnectionError"),
+        (requests.exceptions.ProxyError(), "ProxyError"),
+        (requests.exceptions.ChunkedEncodingError(), "ChunkedEncodingError"),
+        (ConnectionResetError(), "ConnectionResetError"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_no_whole_answer_is_asked_for_again_and_then_left(transport, judge, failure, name):
+    with responses.RequestsMock() as http:
+        http.add("GET", URL, body=failure)
+
+        with pytest.raises(UnavailableError) as left:
+            transport(attempts=2).get(URL, [], judge)
+
+        assert len(http.calls) == 2
+
+    assert str(left.value) == (
+        f"no whole answer ({name}); given up after 2 attempts, the next run tries again"
+    )
+
+
+def test_whoever_ends_the_run_in_a_wait_ends_the_call(answered, transport, pacer, monkeypatch):
+    class StoppedError(Exception):
+        pass
+
+    def stop(_seconds):
+        raise StoppedError
+
+    monkeypatch.setattr(pacer, "wait", stop)
+
+    with pytest.raises(StoppedError):
+        transport().get(URL, [], Verdicts(RetryError("busy")))
+
+    assert len(answered.calls) == 1
+    assert pacer.ends == [True]

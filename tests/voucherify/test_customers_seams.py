@@ -1,0 +1,159 @@
+"""Beyond the 9,900 customers that pages reach: nobody is lost at a seam, whatever the ties.
+
+The server here keeps to what the vendor's page "List Customers" says: 100 rows a page, 99 pages,
+and `starting_after`, a creation time behind which an ascending list begins.
+"""
+
+import json
+from bisect import bisect_left, bisect_right
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.errors import UnreadableError
+from sync.transport import Answer
+from sync.voucherify.client import VoucherifyClient
+from sync.voucherify.customers import CustomerLister
+from sync.voucherify.instant import read_instant, write_instant
+
+HEADERS = {"Date": "Thu, 01 Aug 2024 12:00:00 GMT"}
+BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+MOST = 9_900
+
+
+class Server:
+    """Lists customers of the given ages (milliseconds after `BEGIN`), as documented."""
+
+    def __init__(self, ages, *, is_strict=True, tells_more=True, ignores=(), changes=None):
+        self.ages = sorted(ages)
+        self.is_strict = is_strict
+        self.tells_more = tells_more
+        self.ignores = ignores
+        self.changes = changes or {}
+        self.asked = 0
+
+    def get(self, _url, params, judge):
+        self.asked += 1
+        query = {name: value for name, value in params if name not in self.ignores}
+        assert query["order"] == "created_at"
+        assert 1 <= int(query.get("page", 1)) <= 99
+        first = self._first(query.get("starting_after"))
+        first += (int(query.get("page", 1)) - 1) * 100
+        last = min(first + 100, len(self.ages))
+        body = {"customers": [self._row(number) for number in range(first, last)]}
+        if self.tells_more:
+            body["has_more"] = last < len(self.ages)
+        answer = Answer(200, HEADERS, json.dumps(body).encode())
+        judge(answer)
+        return answer
+
+    def _first(self, starting_after):
+        if starting_after is None:
+            return 0
+        age = (read_instant(starting_after) - BEGIN) / timedelta(milliseconds=1)
+        return (bisect_right if self.is_strict else bisect_left)(self.ages, age)
+
+    def _row(self, number):
+        created_at = BEGIN + timedelta(milliseconds=self.ages[number])
+        return {"id": f"cust_{number}", "created_at": created_at.isoformat()} | self.changes
+
+
+class IdlePacer:
+    """Is told of limits that no answer here names."""
+
+    def observe(self, seen):
+        pass
+
+
+def listed(server):
+    client = VoucherifyClient(
+        server, base_url="https://x.test", pacer=IdlePacer(), max_wait=timedelta(0)
+    )
+    return [each for page in CustomerLister(client).pages() for each in page.customer_ids]
+
+
+def everybody(server):
+    return {f"cust_{number}" for number in range(len(server.ages))}
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+def test_25_000_customers_are_listed_with_hardly_a_call_more_than_they_need(is_strict):
+    server = Server(range(25_000), is_strict=is_strict)
+
+    found = listed(server)
+
+    assert set(found) == everybody(server)
+    assert len(found) <= 25_000 + 2 * 3
+    assert server.asked == 251
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+@pytest.mark.parametrize("tells_more", [True, False])
+def test_hundreds_with_one_creation_time_at_a_seam_lose_nobody(is_strict, tells_more):
+    ages = [*range(9_700), *[9_700] * 700, *range(9_800, 20_000)]
+    server = Server(ages, is_strict=is_strict, tells_more=tells_more)
+
+    found = listed(server)
+
+    assert set(found) == everybody(server)
+    assert len(found) - len(set(found)) <= 700
+
+
+@pytest.mark.parametrize("count", [MOST - 1, MOST])
+def test_as_many_as_pages_reach_need_no_seam(count):
+    server = Server(range(count))
+
+    assert set(listed(server)) == everybody(server)
+    assert server.asked == 99
+
+
+def test_times_finer_than_a_millisecond_lose_nobody():
+    server = Server([number / 7 for number in range(10_500)])
+
+    assert set(listed(server)) == everybody(server)
+
+
+@settings(max_examples=5)
+@given(
+    st.lists(st.integers(1, 3_000), min_size=4, max_size=8), st.booleans(), st.integers(0, 9_800)
+)
+def test_whatever_the_ties_nobody_is_lost(sizes, is_strict, before):
+    ages = [*[0] * before, *[age for age, size in enumerate(sizes, 1) for _ in range(size)]]
+    server = Server(ages, is_strict=is_strict)
+
+    assert set(listed(server)) == everybody(server)
+
+
+@pytest.mark.parametrize("before", [0, 500, MOST])
+def test_more_at_one_instant_than_pages_reach_end_the_list_and_name_the_instant(before):
+    tie = before
+    server = Server([*range(before), *[tie] * (MOST + 1)])
+    instant = write_instant(BEGIN + timedelta(milliseconds=tie))
+
+    with pytest.raises(UnreadableError) as too_many:
+        listed(server)
+
+    assert str(too_many.value) == (
+        f"more customers than can be listed (9900) were created at {instant}; "
+        "give those customers by HOLDERSYNC_CUSTOMERS=file:PATH"
+    )
+
+
+@pytest.mark.parametrize("ignored", ["page", "starting_after"])
+def test_a_server_that_ignores_where_to_go_on_is_noticed_and_not_followed(ignored):
+    server = Server(range(10_500), ignores=(ignored,))
+
+    with pytest.raises(UnreadableError):
+        listed(server)
+
+    assert server.asked <= 2 * 99
+
+
+@pytest.mark.parametrize("created_at", [None, "yesterday", 5, "2024-02-30T00:00:00Z"])
+def test_behind_the_last_page_a_row_without_a_time_cannot_be_gone_on_from(created_at):
+    server = Server(range(MOST + 1), changes={"created_at": created_at})
+
+    with pytest.raises(UnreadableError, match="no created_at to go on from"):
+        listed(server)
