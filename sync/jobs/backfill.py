@@ -68,11 +68,11 @@ def backfill(parts: Parts, window: Window, source: CustomerSource) -> Report:
     with recorded(parts):
         deliver(parts, tally)
         try:
+            parts.watch.go_on()
             _collect(parts, window, source, tally)
         except HoldersyncError as error:
             tally.stopped(error)
-        if not tally.delivery_ended:
-            deliver(parts, tally)
+        deliver(parts, tally)
         return finished(parts, tally)
 
 

@@ -7,7 +7,7 @@ few in line, however many customers there are and however long a history is.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from sync.errors import (
     VendorChangedError,
 )
 from sync.jobs.gone import OnCustomerGone, what_follows
+from sync.jobs.pages import Reading, advanced, begin
 from sync.jobs.watch import Watch
 from sync.ledger.findings import Stored
 from sync.ledger.reading import Known
@@ -28,7 +29,6 @@ from sync.model.event import Finding, Gone, Page
 from sync.model.summary import CustomerCount, EventCount
 from sync.model.unassignment import Assignment, CustomerId
 from sync.model.window import Bookmark, Window, moved_cursor
-from sync.voucherify.activity import Trail
 
 SAME_IN_A_ROW = 5
 """So many customers ending alike, one after the other, end the reading."""
@@ -73,59 +73,12 @@ class PageReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One customer being read: the window, the place in it, and what the cursor will rest on."""
-
-    known: Known
-    window: Window
-    after: str | None = None
-    server_time: datetime | None = None
-    newest: datetime | None = None
-    trail: Trail = field(default_factory=Trail)
-    last_ids: frozenset[str] = frozenset()
-    resumed: bool = False
-    fresh: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Collected:
     """What a collection did; `stopped_by` is what ended it before everybody was asked."""
 
     customers: CustomerCount
     events: EventCount
     stopped_by: HoldersyncError | None = None
-
-
-def begin(known: Known, window: Window) -> Reading:
-    """Start a customer's window, or go on with the one that was cut short."""
-    mark = known.bookmark
-    if mark is None:
-        return Reading(known, window)
-    return Reading(known, mark.window, mark.after, mark.server_time, mark.newest, resumed=True)
-
-
-def advanced(reading: Reading, page: Page) -> Reading:
-    """Take a page in: where to go on, and what the cursor will rest on.
-
-    Raises:
-        UnreadableError: the list goes in circles, or has more pages but nothing new.
-    """
-    newest = max(filter(None, (reading.newest, page.newest)), default=None)
-    moved = replace(
-        reading,
-        server_time=reading.server_time or page.server_time,
-        newest=newest,
-        after=page.next_after,
-        last_ids=page.ids,
-        resumed=False,
-        fresh=False,
-    )
-    if page.next_after is None:
-        return moved
-    if page.ids <= reading.last_ids:
-        msg = f"a page of {reading.known.customer_id} holds nothing new, but says there is more"
-        raise UnreadableError(msg, signature="nothing new")
-    return replace(moved, trail=reading.trail.followed(page.next_after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +142,9 @@ class Collector:
         in_line = self._in_line if proven else 1
         while self._top_up(customers, in_line):
             done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in [each for each in self._in_flight if each in done]:
                 self._take(future, self._in_flight.pop(future))
+            self._look_up()
             in_line = self._in_line
             self._watch.read(self._ended(), selected)
         left = max(0, selected - self._ended())
@@ -215,17 +169,23 @@ class Collector:
         self._in_flight[future] = reading
 
     def _take(self, future: Future[Page], reading: Reading) -> None:
+        failure = future.exception()
+        if reading.fresh and (failure is None or isinstance(failure, LeaveError)):
+            self._customers = replace(self._customers, asked=self._customers.asked + 1)
         try:
             self._store(reading, future.result())
-            self._watch.go_on()
         except LeaveError as error:
-            self._count_asked(reading)
             self._leave(reading, error)
         except HoldersyncError as error:
             self._stopped_by = self._stopped_by or error
 
+    def _look_up(self) -> None:
+        try:
+            self._watch.go_on()
+        except HoldersyncError as error:
+            self._stopped_by = self._stopped_by or error
+
     def _store(self, reading: Reading, page: Page) -> None:
-        self._count_asked(reading)
         self._events = replace(
             self._events,
             read=self._events.read + page.read,
@@ -240,12 +200,14 @@ class Collector:
         if moved.after is None:
             self._finish(moved, page)
         else:
-            mark = Bookmark(moved.window, moved.after, _server_time(moved), moved.newest)
+            began = moved.server_time or page.server_time
+            mark = Bookmark(moved.window, moved.after, began, moved.newest)
             self._count(self._progress.page_read(customer_id, page.findings, mark, self._now()))
             self._go_on(moved)
 
     def _finish(self, reading: Reading, page: Page) -> None:
-        cursor = moved_cursor(reading.known.cursor, reading.newest, _server_time(reading))
+        began = reading.server_time or page.server_time
+        cursor = moved_cursor(reading.known.cursor, reading.newest, began)
         customer_id = reading.known.customer_id
         stored = self._progress.window_read(customer_id, page.findings, cursor, self._now())
         self._count(stored)
@@ -280,10 +242,6 @@ class Collector:
             return
         self._stopped_by = _too_many(error)
 
-    def _count_asked(self, reading: Reading) -> None:
-        if reading.fresh:
-            self._customers = replace(self._customers, asked=self._customers.asked + 1)
-
     def _count(self, stored: Stored) -> None:
         self._events = replace(
             self._events,
@@ -297,10 +255,3 @@ def _too_many(error: LeaveError) -> HoldersyncError:
     if isinstance(error, FailedError):
         return VendorChangedError(f"{told}. Voucherify may have changed; nothing more is asked")
     return LeaveError(f"{told}. Nothing more is asked in this run")
-
-
-def _server_time(reading: Reading) -> datetime:
-    if reading.server_time is None:
-        msg = "a page was stored before one was read"
-        raise RuntimeError(msg)
-    return reading.server_time

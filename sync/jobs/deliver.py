@@ -39,12 +39,14 @@ class DeliveryRules:
 class Delivered:
     """What a delivery did; `stopped_by` is what ended it before all was told.
 
-    `held_back` counts by campaign what the brake stopped.
+    `unavailable`: the CRM could not take some, or all. `ended`: it took none of a whole batch, so
+    this run tells it nothing more. `held_back` counts by campaign what the brake stopped.
     """
 
     outcomes: OutcomeCount
     new_letters: int = 0
     unavailable: bool = False
+    ended: bool = False
     stopped_by: HoldersyncError | None = None
     held_back: Mapping[str, int] | None = None
 
@@ -130,7 +132,7 @@ class Deliverer:
         self._results: Counter[Result] = Counter()
         self._new_letters = 0
         self._retried: list[tuple[Delivery, Settlement]] = []
-        self._unavailable = False
+        self._ended = False
 
     def deliver(self) -> Delivered:
         """Tell the CRM all that is due; ends at the first whole batch that it could not take."""
@@ -148,8 +150,9 @@ class Deliverer:
         return Delivered(
             self._outcomes(),
             self._new_letters,
-            self._unavailable or bool(self._retried),
-            stopped_by,
+            unavailable=bool(self._retried),
+            ended=self._ended or stopped_by is not None,
+            stopped_by=stopped_by,
         )
 
     def _deliver_all(self, due_at: datetime) -> None:
@@ -159,7 +162,7 @@ class Deliverer:
             outcomes = self._told(batch)
             self._store(batch, outcomes)
             if all(outcome.result is Result.RETRY for outcome in outcomes):
-                self._unavailable = True
+                self._ended = True
                 return
             last = batch[-1].unassignment
             behind = Place(last.unassigned_at, last.holder_id)
@@ -202,7 +205,7 @@ class Deliverer:
             f"holdersync run --allow {count}"
         )
         brake = ParkError(msg, by="brake")
-        return Delivered(self._outcomes(), stopped_by=brake, held_back=by_campaign)
+        return Delivered(self._outcomes(), ended=True, stopped_by=brake, held_back=by_campaign)
 
     def _outcomes(self) -> OutcomeCount:
         counted = {

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from sync.model.event import Gone
-from sync.model.unassignment import Assignment, CustomerId, EventId, Unassignment
+from sync.model.unassignment import Assignment, CustomerId, EventId, HolderId, Unassignment
 
 OnCustomerGone = Literal["dead-letter", "unassign"]
 
@@ -23,13 +23,15 @@ def what_follows(
     """
     derived = [each for each in held if policy == "unassign" and each.code]
     others = [each.holder_id for each in held if each not in derived]
-    letter = (
-        f"customer_gone: deleted in Voucherify while holding {', '.join(others)}; set "
-        "HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
-        if others
-        else None
-    )
+    letter = _letter(others, policy) if others else None
     return Gone(customer_id, tuple(_derived(each, now) for each in derived), letter)
+
+
+def _letter(holder_ids: Sequence[HolderId], policy: OnCustomerGone) -> str:
+    told = f"customer_gone: deleted in Voucherify while holding {', '.join(holder_ids)}; "
+    if policy == "unassign":
+        return f"{told}their codes are not known: end them in the CRM by hand, then discard this"
+    return f"{told}set HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
 
 
 def _derived(held: Assignment, now: datetime) -> Unassignment:

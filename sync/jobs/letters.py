@@ -69,8 +69,11 @@ def _retry_event(
 
 
 def _read_again(letter: Letter, rules: RetryRules, now: datetime) -> Finding | None:
-    asked = Asked(CustomerId(letter.customer_id or ""), SINCE_EVER, now, rules.lenient)
-    return read_item(json.loads(letter.evidence or "null"), asked).finding
+    if letter.customer_id is None or letter.evidence is None:
+        # Not an event of somebody's activity, for example a row of the list of customers.
+        return None
+    asked = Asked(CustomerId(letter.customer_id), SINCE_EVER, now, rules.lenient)
+    return read_item(json.loads(letter.evidence), asked).finding
 
 
 def _retry_customer(
@@ -79,8 +82,9 @@ def _retry_customer(
     customer_id = CustomerId(letter.customer_id or "")
     reading = Reading(ledger, run_id, now)
     gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
+    derived = [Unassigned(each) for each in gone.derived]
+    accept_event(ledger, letter, derived, run_id, now, still_open=gone.letter)
     if gone.letter is not None:
-        return Retried(letter.number, False, letter.reason)
-    accept_event(ledger, letter, [Unassigned(each) for each in gone.derived], run_id, now)
+        return Retried(letter.number, False, gone.letter)
     text = f"{len(gone.derived)} assignments are ended; the next run delivers that"
     return Retried(letter.number, True, text)

@@ -29,17 +29,23 @@ def run(parts: Parts, source: CustomerSource) -> Report:
     with recorded(parts):
         deliver(parts, tally)
         try:
+            parts.watch.go_on()
             _collect(parts, source, tally)
         except HoldersyncError as error:
             tally.stopped(error)
-        if not tally.delivery_ended:
-            deliver(parts, tally)
+        deliver(parts, tally)
         return finished(parts, tally)
 
 
 def deliver(parts: Parts, tally: Tally) -> None:
-    """Tell the CRM what is pending; if another process is at it, leave it to that one."""
+    """Tell the CRM what is pending; if another process is at it, leave it to that one.
+
+    Once the delivery of this run has ended, rows are only made pending.
+    """
     deliveries = Deliveries(parts.ledger, parts.start.destination, parts.start.run_id)
+    if tally.delivery_ended:
+        deliveries.enqueue()
+        return
     try:
         with parts.deliver_lock():
             deliverer = Deliverer(
@@ -56,15 +62,16 @@ def deliver(parts: Parts, tally: Tally) -> None:
 
 @contextmanager
 def recorded(parts: Parts) -> Iterator[None]:
-    """Store that the run began, and that it failed if a bug ends it."""
+    """Store that the run began, and that it failed if a bug or a lost ledger ends it."""
     start_run(parts.ledger, parts.start)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        ended_by = error if isinstance(error, HoldersyncError) else HoldersyncError
         finish_run(
             parts.ledger,
             parts.start.run_id,
-            exit_code=HoldersyncError.exit_code,
+            exit_code=ended_by.exit_code,
             summary="{}",
             finished_at=parts.now(),
         )
@@ -87,7 +94,7 @@ def finished(parts: Parts, tally: Tally) -> Report:
 
 def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
     reading = Reading(parts.ledger, parts.start.run_id, parts.start.started_at)
-    horizon = _select(parts, source, reading, tally)
+    horizon, proven = _select(parts, source, reading, tally)
     rules = parts.read_rules
 
     def window_of(known: Known) -> Window:
@@ -104,23 +111,30 @@ def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
         watch=parts.watch,
     )
     selected = reading.selected()
-    tally.collected(
-        collector.collect(reading.to_ask(), selected=selected, proven=source.ids is None)
-    )
+    tally.collected(collector.collect(reading.to_ask(), selected=selected, proven=proven))
 
 
-def _select(parts: Parts, source: CustomerSource, reading: Reading, tally: Tally) -> datetime:
-    """Take the source's customers into this run; give the horizon, stored by the first run."""
+def _select(
+    parts: Parts, source: CustomerSource, reading: Reading, tally: Tally
+) -> tuple[datetime, bool]:
+    """Take the source's customers into this run.
+
+    Gives the horizon, stored by the first run, and whether Voucherify answered, so that the key is
+    proven.
+    """
     horizon = parts.ledger.horizon()
+    proven = False
     if source.ids is not None:
         if horizon is None:
             horizon = _first_horizon(parts, parts.lister.first_answer().server_time)
+            proven = True
         for batch in batches(source.ids):
             reading.select(batch, listed=False)
             parts.watch.listed(len(batch))
-        return horizon
+        return horizon, proven
     try:
         for page in parts.lister.pages():
+            proven = True
             horizon = horizon or _first_horizon(parts, page.server_time)
             stored = reading.select(page.customer_ids, listed=True, invalid=page.invalid)
             tally.dead_lettered(stored.invalid)
@@ -133,7 +147,7 @@ def _select(parts: Parts, source: CustomerSource, reading: Reading, tally: Tally
         msg = "no customer is known yet, so there is nothing to read"
         raise LeaveError(msg)
     reading.select_known()
-    return horizon
+    return horizon, proven
 
 
 def _first_horizon(parts: Parts, server_time: datetime) -> datetime:

@@ -30,9 +30,10 @@ def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
     ledger.
 
     Raises:
-        TellUserError: a CSV without such a column, or a line that is not text.
+        TellUserError: a CSV without such a column, a quote that is not closed, or a line that is
+            not text.
     """
-    rows = csv.reader(lines)
+    rows = csv.reader(_without_mark(lines), strict=True)
     try:
         first = next((row for row in rows if _cells(row)), None)
         if first is None:
@@ -46,7 +47,7 @@ def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
             if column < len(cells) and cells[column]:
                 yield CustomerId(cells[column])
     except (csv.Error, UnicodeDecodeError) as error:
-        msg = f"{name}, after line {rows.line_num}: not a text file in UTF-8 with customer ids"
+        msg = f"{name}, near line {rows.line_num}: not a text file in UTF-8 with customer ids"
         raise TellUserError(msg) from error
 
 
@@ -57,8 +58,13 @@ def batches(ids: Iterable[CustomerId]) -> Iterator[tuple[CustomerId, ...]]:
         yield batch
 
 
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix("\ufeff")
+
+
 def _cells(row: list[str]) -> list[str]:
-    cells = [cell.strip().removeprefix("\ufeff") for cell in row]
+    cells = [cell.strip() for cell in row]
     return cells if any(cells) else []
 
 

@@ -43,8 +43,7 @@ class Tally:
     def stopped(self, error: HoldersyncError) -> None:
         """Take in an error that ended a part of the run."""
         self.reasons.add(error.exit_code)
-        if str(error) not in self.problems:
-            self.problems.append(str(error))
+        self._tell(str(error))
         if isinstance(error, ParkError) and self.parked is None:
             self.parked = error
 
@@ -57,7 +56,7 @@ class Tally:
         missed = collected.customers.failed + collected.customers.left
         if missed and not isinstance(collected.stopped_by, ParkError):
             self.reasons.add(UNAVAILABLE)
-            self.problems.append(f"{missed} customers were not read; the next run asks them again")
+            self._tell(f"{missed} customers were not read; the next run asks them again")
 
     def dead_lettered(self, number: int) -> None:
         """Take in new dead letters that no page held."""
@@ -70,21 +69,24 @@ class Tally:
         self.held_back |= delivered.held_back or {}
         if delivered.new_letters:
             self.reasons.add(DEAD_LETTERED)
-            self.problems.append(f"{delivered.new_letters} deliveries were refused; {LOOK}")
+            self._tell(f"{delivered.new_letters} deliveries were refused; {LOOK}")
         if delivered.unavailable:
-            self.delivery_ended = True
             self.reasons.add(UNAVAILABLE)
-            self.problems.append("the CRM could not take some unassignments; they stay pending")
+            self._tell("the CRM could not take some unassignments; they stay pending")
         if delivered.stopped_by is not None:
-            self.delivery_ended = True
             self.stopped(delivered.stopped_by)
+        self.delivery_ended = delivered.ended
 
     def _add_events(self, events: EventCount) -> None:
         sums = map(sum, zip(astuple(self.events), astuple(events), strict=True))
         self.events = EventCount(*sums)
         if events.invalid:
             self.reasons.add(DEAD_LETTERED)
-            self.problems.append(f"{events.invalid} events could not be understood; {LOOK}")
+            self._tell(f"{events.invalid} events could not be understood; {LOOK}")
+
+    def _tell(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 def not_begun(start: RunStart, error: ParkError) -> Report:

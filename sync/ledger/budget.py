@@ -18,11 +18,11 @@ from sqlalchemy.engine import Connection
 
 from sync.errors import ParkError
 from sync.ledger.budget_row import (
-    LONGEST_WINDOW,
     PausedBy,
     Row,
     first_slot,
     left_today,
+    pause_left,
     read_row,
     rolled,
     write_row,
@@ -92,8 +92,10 @@ class Budget:
         self._mutex = threading.Lock()
         self._interval = allowance.rate.interval
         self._left = 0
+        self._leased_in: date | None = None
         self._started = 0
         self._next_slot = 0.0
+        self._paced_until = 0.0
         self._paused_until = 0.0
         self._paused_by: PausedBy = "rate"
         self._refusal: ParkError | None = None
@@ -125,11 +127,16 @@ class Budget:
         """
         with self._mutex:
             self._raise_if_refused()
-            pause = self._paused_until - self._monotonic()
+            now = self._monotonic()
+            pause = self._paused_until - now
             if pause > self._max_wait:
                 raise self._parked(pause, by=self._paused_by)
-            wait = max(pause, slot - self._monotonic(), 0.0)
-            self._started += wait == 0
+            # After a pause all who waited find their slots in the past: they start one by one.
+            paced = self._paced_until - (self._block - 1) * self._interval
+            wait = max(pause, slot - now, paced - now, 0.0)
+            if wait == 0:
+                self._started += 1
+                self._paced_until = max(self._paced_until, now) + self._interval
             return wait
 
     def end(self, *, started: bool) -> None:
@@ -144,9 +151,8 @@ class Budget:
             if self._refused_before and not seen.refused:
                 self._refused_before = False
                 self._change(lambda row: replace(row, cycle_refused_at=None))
-            reserve = 0
+            reserve = self._allowance.reserve.of(seen.limit or 0)
             if seen.limit is not None:
-                reserve = self._allowance.reserve.of(seen.limit)
                 usable = seen.limit - reserve
                 # Whether the window is a minute or an hour is not told: a minute never asks for
                 # less than is allowed, and the reserve stops us where it is an hour.
@@ -157,25 +163,30 @@ class Budget:
             elif seen.remaining is not None and seen.remaining - others <= reserve:
                 self._pause("reserve", seen.resets_in)
 
-    def refuse_cycle(self) -> None:
-        """Take in that the billing cycle is used up: no call starts after this."""
+    def refuse_cycle(self) -> datetime:
+        """Take in that the billing cycle is used up: no call starts after this.
+
+        Gives the begin of the next cycle by our setting (UTC).
+        """
         with self._mutex:
             now = self._now()
-            _, next_cycle = self._allowance.share.cycle_of(now.date())
-            midnight = datetime(next_cycle.year, next_cycle.month, next_cycle.day, tzinfo=UTC)
+            resume_after = self._next_cycle(now)
             msg = "the billing cycle's calls are used up"
-            self._refusal = ParkError(msg, by="cycle", resume_after=midnight)
+            self._refusal = ParkError(msg, by="cycle", resume_after=resume_after)
             self._refused_before = False
-            self._change(lambda row: replace(row, cycle_refused_at=now))
+            # The pause that the refusal's own rate headers set would hold back later runs too.
+            self._change(lambda row: replace(row, cycle_refused_at=now, paused_until=0.0))
+            return resume_after
 
     def spent(self) -> Spent:
         """Give our own count of the cycle."""
         with self._mutex, self._ledger.reading() as connection:
             row = self._read(connection)
+            leased = self._leased_of(row)
         return Spent(
-            used=row.used - self._left,
-            left=max(0, self._share.calls_per_cycle - row.used + self._left),
-            left_today=left_today(row, self._share) + self._left,
+            used=row.used - leased,
+            left=max(0, self._share.calls_per_cycle - row.used + leased),
+            left_today=left_today(row, self._share) + leased,
             cycle_start=row.cycle_start,
             cycle_refused=row.cycle_refused_at is not None,
         )
@@ -184,7 +195,7 @@ class Budget:
         """Give back what was leased and not used."""
         with self._mutex:
             if self._left:
-                self._change(lambda row: replace(row, used=max(0, row.used - self._left)))
+                self._change(lambda row: replace(row, used=row.used - self._leased_of(row)))
                 self._left = 0
 
     @property
@@ -194,6 +205,14 @@ class Budget:
     @property
     def _share(self) -> Share:
         return self._allowance.share
+
+    @property
+    def _block(self) -> int:
+        return min(LARGEST_BLOCK, ceil(BLOCK_SECONDS / self._interval))
+
+    def _leased_of(self, row: Row) -> int:
+        # What was leased in an older cycle was counted there.
+        return min(self._left, row.used) if row.cycle_start == self._leased_in else 0
 
     def _read(self, connection: Connection) -> Row:
         now = self._now()
@@ -207,7 +226,8 @@ class Budget:
 
     def _lease(self) -> None:
         now = self._now()
-        block = min(LARGEST_BLOCK, ceil(BLOCK_SECONDS / self._interval))
+        offset = self._monotonic() - now.timestamp()
+        block = self._block
         granted = 0
 
         def grant(row: Row) -> Row:
@@ -221,13 +241,11 @@ class Budget:
 
         row = self._change(grant)
         slot = row.next_slot - granted * self._interval
-        offset = self._monotonic() - now.timestamp()
         self._left = granted
-        self._next_slot = slot + offset
+        self._leased_in = row.cycle_start
+        self._next_slot = max(self._next_slot, slot + offset)
         self._refused_before = row.cycle_refused_at is not None
-        if 0 < row.paused_until - now.timestamp() <= LONGEST_WINDOW:
-            self._paused_until = max(self._paused_until, row.paused_until + offset)
-            self._paused_by = row.paused_by
+        self._take_over(row)
 
     def _pause(self, by: PausedBy, seconds: float | None) -> None:
         pause = UNKNOWN_WINDOW if seconds is None else seconds
@@ -235,8 +253,21 @@ class Budget:
         if until <= self._paused_until + SAME_PAUSE:
             return
         self._paused_until, self._paused_by = until, by
-        stored = self._now().timestamp() + pause
-        self._change(lambda row: replace(row, paused_until=stored, paused_by=by))
+        now = self._now()
+        stored = now.timestamp() + pause
+
+        def lengthened(row: Row) -> Row:
+            if pause_left(row, now.timestamp()) >= pause:
+                return row
+            return replace(row, paused_until=stored, paused_by=by)
+
+        self._take_over(self._change(lengthened))
+
+    def _take_over(self, row: Row) -> None:
+        """Pause as long as another process found that all have to."""
+        until = self._monotonic() + pause_left(row, self._now().timestamp())
+        if until > self._paused_until:
+            self._paused_until, self._paused_by = until, row.paused_by
 
     def _raise_if_refused(self) -> None:
         if self._refusal is not None:
@@ -255,4 +286,10 @@ class Budget:
             f"today's share of VOUCHERIFY_CALLS_PER_CYCLE is used up ({row.used} of "
             f"{self._share.calls_per_cycle} calls since {row.cycle_start})"
         )
-        return ParkError(msg, by="budget", resume_after=next_day(now))
+        all_used = row.used >= self._share.calls_per_cycle
+        resume_after = self._next_cycle(now) if all_used else next_day(now)
+        return ParkError(msg, by="budget", resume_after=resume_after)
+
+    def _next_cycle(self, now: datetime) -> datetime:
+        _, first_day = self._share.cycle_of(now.date())
+        return datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """The stored state of the call budget, and the arithmetic on it."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import select
@@ -13,8 +13,11 @@ from sync.model.allowance import Share
 
 LONGEST_WINDOW = 3_700.0
 """Seconds: a window is a minute or an hour, so what is further ahead is a clock that jumped."""
-BLOCKS_AHEAD = 10
-"""Blocks that other processes may have leased before us; more is a clock that jumped."""
+BLOCKS_AHEAD = 32
+"""Blocks that others may have leased before us: one per thread of a few processes. More is a clock
+that jumped."""
+FURTHEST_DAY = timedelta(days=2)
+"""How far a stored day may be ahead; one further ahead was written under a clock that was wrong."""
 
 PausedBy = Literal["rate", "reserve"]
 
@@ -36,8 +39,12 @@ class Row:
 def rolled(row: Row, today: date, share: Share) -> Row:
     """Begin a new day, or a new cycle, when its time has come.
 
-    A clock that went back begins nothing: the day of the row stays the newest one seen.
+    A clock that went back begins nothing: the day of the row stays the newest one seen, unless
+    no clock can have been right on it. Then today begins, with all calls still counted.
     """
+    if row.day - today > FURTHEST_DAY:
+        begun, _ = share.cycle_of(today)
+        return replace(row, cycle_start=begun, day=today, used_before_day=row.used)
     cycle_start, _ = share.cycle_of(max(today, row.day))
     if row.cycle_start < cycle_start:
         return replace(
@@ -60,8 +67,14 @@ def left_today(row: Row, share: Share) -> int:
 
 def first_slot(row: Row, now: float, block_seconds: float) -> float:
     """Give the time of the next free slot, as seconds since 1970."""
-    furthest = max(LONGEST_WINDOW, BLOCKS_AHEAD * block_seconds)
-    return row.next_slot if now < row.next_slot <= now + furthest else now
+    furthest = now + BLOCKS_AHEAD * block_seconds
+    return row.next_slot if now < row.next_slot <= furthest else now
+
+
+def pause_left(row: Row, now: float) -> float:
+    """Give the seconds for which all processes pause; `now` is seconds since 1970."""
+    left = row.paused_until - now
+    return left if 0 < left <= LONGEST_WINDOW else 0.0
 
 
 def read_row(connection: Connection, now: datetime, share: Share) -> Row:

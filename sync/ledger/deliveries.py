@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal,
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.findings import store_letter
+from sync.ledger.findings import open_letter
 from sync.ledger.ledger import Ledger
-from sync.ledger.tables import assignments, dead_letters, deliveries, destinations, unassignments
+from sync.ledger.personal import forget_personal_fields
+from sync.ledger.tables import assignments, deliveries, destinations, unassignments
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.unassignment import (
     CampaignId,
@@ -37,7 +38,10 @@ class Place:
 
 
 class Deliveries:
-    """One destination's deliveries, as one run sees them."""
+    """One destination's deliveries, as one run sees them.
+
+    A delivery that was answered in this run is not due again in it.
+    """
 
     def __init__(self, ledger: Ledger, destination: str, run_id: str) -> None:
         self._ledger = ledger
@@ -101,8 +105,7 @@ class Deliveries:
                 self._store(connection, settlement, now)
                 new_letters += self._letter(connection, settlement, now)
             final = [each.holder_id for each in settlements if each.status is Status.DELIVERED]
-            _forget_personal_fields(connection, final)
-            self._close_letters(connection, final, now)
+            forget_personal_fields(connection, final)
         return new_letters
 
     def _mine(self) -> ColumnElement[bool]:
@@ -110,7 +113,8 @@ class Deliveries:
 
     def _due(self, now: datetime) -> ColumnElement[bool]:
         is_time = or_(deliveries.c.next_attempt_at.is_(None), deliveries.c.next_attempt_at <= now)
-        return and_(self._mine(), deliveries.c.status == Status.PENDING, is_time)
+        not_answered = or_(deliveries.c.run_id.is_(None), deliveries.c.run_id != self._run_id)
+        return and_(self._mine(), deliveries.c.status == Status.PENDING, is_time, not_answered)
 
     def _not_queued(self) -> Select[Any]:
         queued = select(deliveries.c.holder_id).where(self._mine())
@@ -166,24 +170,7 @@ class Deliveries:
             "found_at": now,
             "found_by": self._run_id,
         }
-        if store_letter(connection, key, "delivery", reason, **fields):
-            return 1
-        again = (
-            update(dead_letters)
-            .where(dead_letters.c.key == key, dead_letters.c.status == "retried")
-            .values(status="open", reason=reason, closed_at=None)
-        )
-        return connection.execute(again).rowcount
-
-    def _close_letters(
-        self, connection: Connection, delivered: Sequence[HolderId], now: datetime
-    ) -> None:
-        keys = [self._key(holder_id) for holder_id in delivered]
-        connection.execute(
-            update(dead_letters)
-            .where(dead_letters.c.key.in_(keys), dead_letters.c.status == "open")
-            .values(status="retried", closed_at=now)
-        )
+        return open_letter(connection, key, "delivery", reason, **fields)
 
     def _key(self, holder_id: HolderId) -> str:
         return f"delivery:{self._destination}:{holder_id}"
@@ -215,17 +202,6 @@ def _behind(place: Place) -> ColumnElement[bool]:
     return or_(
         at > place.unassigned_at,
         and_(at == place.unassigned_at, unassignments.c.holder_id > place.holder_id),
-    )
-
-
-def _forget_personal_fields(connection: Connection, holder_ids: Sequence[HolderId]) -> None:
-    # Another destination may still need them; the last delivery that is final takes them away.
-    needed = select(deliveries.c.holder_id).where(deliveries.c.status != Status.DELIVERED)
-    connection.execute(
-        update(unassignments)
-        .where(unassignments.c.holder_id.in_(holder_ids), unassignments.c.email.is_not(None))
-        .where(unassignments.c.holder_id.not_in(needed))
-        .values(email=None)
     )
 
 

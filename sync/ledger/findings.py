@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, and_, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
 from sync.ledger.tables import assignments, customers, dead_letters, deliveries, unassignments
 from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
-from sync.model.unassignment import Assignment, CustomerId, Unassignment
+from sync.model.unassignment import Assignment, CustomerId, HolderId, Unassignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,17 @@ def store_letter(
     return insert_new(connection, dead_letters, values)
 
 
+def open_letter(connection: Connection, key: str, kind: str, reason: str, **fields: object) -> bool:
+    """Write a dead letter, or open the one with this key again; tell whether none was open."""
+    if store_letter(connection, key, kind, reason, **fields):
+        return True
+    mine = update(dead_letters).where(dead_letters.c.key == key)
+    closed = mine.where(dead_letters.c.status != "open")
+    was_closed = connection.execute(closed.values(status="open", closed_at=None)).rowcount
+    connection.execute(mine.values(reason=reason, **fields))
+    return bool(was_closed)
+
+
 def _store_unassignment(
     connection: Connection, found: Unassignment, run_id: str, now: datetime
 ) -> bool:
@@ -80,10 +91,12 @@ def _store_unassignment(
     }
     if insert_new(connection, unassignments, values):
         return True
-    return _reopen(connection, found, values)
+    return _reopen(connection, found, values, now)
 
 
-def _reopen(connection: Connection, found: Unassignment, values: dict[str, Any]) -> bool:
+def _reopen(
+    connection: Connection, found: Unassignment, values: dict[str, Any], now: datetime
+) -> bool:
     # The same holder unassigned once more, later and by another event: it was assigned again in
     # between under the same id, so every destination has to hear of it again.
     known = unassignments.c.holder_id == found.holder_id
@@ -108,7 +121,18 @@ def _reopen(connection: Connection, found: Unassignment, values: dict[str, Any])
                 attempts=0,
             )
         )
+    _close_delivery_letters(connection, found.holder_id, now)
     return True
+
+
+def _close_delivery_letters(connection: Connection, holder_id: HolderId, now: datetime) -> None:
+    # These deliveries are tried again, so no person needs to look at the failures before.
+    theirs = and_(dead_letters.c.kind == "delivery", dead_letters.c.holder_id == holder_id)
+    connection.execute(
+        update(dead_letters)
+        .where(theirs, dead_letters.c.status == "open")
+        .values(status="retried", closed_at=now)
+    )
 
 
 def _store_assignment(connection: Connection, known: Assignment) -> None:

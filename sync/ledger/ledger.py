@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event, insert, select, update
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DatabaseError
 
 from sync.database import reading, sqlite_engine
 from sync.errors import TellUserError
 from sync.ledger.schema import (
+    MIGRATIONS,
     Schema,
     copy_before_migration,
     enable_wal,
@@ -20,6 +20,7 @@ from sync.ledger.schema import (
     schema_of,
 )
 from sync.ledger.tables import project
+from sync.ledger.told import told
 
 BUSY_SECONDS = 30.0
 """How long a short transaction waits for another one on SQLite."""
@@ -39,14 +40,22 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Write: all of it or nothing. Keep it short, others wait."""
-        with self.engine.begin() as connection:
+        """Write: all of it or nothing. Keep it short, others wait.
+
+        Raises:
+            TellUserError: the database can't be used.
+        """
+        with told(self.where), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Read one consistent state, without keeping a writer waiting."""
-        with reading(self.engine) as connection:
+        """Read one consistent state, without keeping a writer waiting.
+
+        Raises:
+            TellUserError: the database can't be used.
+        """
+        with told(self.where), reading(self.engine) as connection:
             yield connection
 
     def bind(self, base_url: str, app_id: str, now: datetime) -> None:
@@ -124,24 +133,28 @@ def ledger_file(url: URL) -> Path:
     return Path(url.database or "")
 
 
-def create_or_open(url: URL) -> Ledger:
+def create_or_open(url: URL, *, where: Path | None = None, migrations: str = MIGRATIONS) -> Ledger:
     """Open the ledger for a run: make it if it isn't there, migrate it if it is older.
 
     Call it under the run's lock.
 
+    Args:
+        url: the database.
+        where: how to name it to a person, if it is a copy of what a person knows.
+        migrations: Alembic's place of the migrations.
+
     Raises:
         TellUserError: it is of a newer release, no ledger, or can't be opened.
     """
-    ledger = _ledger(url)
-    with _told(ledger):
+    ledger = _ledger(url, where)
+    with _closed_on_error(ledger):
         schema, revision = schema_of(ledger.engine)
         require_usable(schema, revision, ledger.where)
         if schema is Schema.OLDER:
             copy_before_migration(ledger_file(url), revision)
         if schema is not Schema.CURRENT:
-            with ledger.engine.connect() as connection:
-                enable_wal(connection.execution_options(isolation_level="AUTOCOMMIT"))
-            migrate(ledger.engine)
+            enable_wal(ledger.engine)
+            migrate(ledger.engine, migrations)
     return ledger
 
 
@@ -155,7 +168,7 @@ def open_existing(url: URL) -> Ledger:
     if not ledger_file(url).exists():
         msg = f"there is no ledger at {ledger.where} yet: the first holdersync run makes it"
         raise TellUserError(msg)
-    with _told(ledger):
+    with _closed_on_error(ledger):
         schema, revision = schema_of(ledger.engine)
         require_usable(schema, revision, ledger.where)
         if schema is not Schema.CURRENT:
@@ -164,23 +177,16 @@ def open_existing(url: URL) -> Ledger:
     return ledger
 
 
-def _ledger(url: URL) -> Ledger:
-    return Ledger(make_engine(url), str(ledger_file(url)))
+def _ledger(url: URL, where: Path | None = None) -> Ledger:
+    return Ledger(make_engine(url), str(where or ledger_file(url)))
 
 
 @contextmanager
-def _told(ledger: Ledger) -> Iterator[None]:
+def _closed_on_error(ledger: Ledger) -> Iterator[None]:
     try:
-        yield
-    except DatabaseError as error:
-        ledger.close()
-        folder = Path(ledger.where).parent
-        msg = (
-            f"the ledger {ledger.where} can't be opened ({error.orig}): see that {folder} exists, "
-            "can be written and has room, and that the file is a ledger"
-        )
-        raise TellUserError(msg) from error
-    except TellUserError:
+        with told(ledger.where):
+            yield
+    except BaseException:
         ledger.close()
         raise
 

@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, select, update
 
 from sync.ledger.findings import store_findings
 from sync.ledger.ledger import Ledger
+from sync.ledger.personal import forget_personal_fields
 from sync.ledger.tables import dead_letters, deliveries, unassignments
 from sync.model.delivery import Status
 from sync.model.event import Finding
@@ -58,21 +59,39 @@ def count_open(ledger: Ledger) -> int:
 
 
 def discard(ledger: Ledger, numbers: Sequence[int], now: datetime) -> int:
-    """Close letters for good; what they are about will not be delivered. Gives their number."""
+    """Close letters for good; what they are about will not be delivered. Gives their number.
+
+    Personal data that only a retry would have needed goes with it.
+    """
+    closed = update(dead_letters).where(OPEN, dead_letters.c.id.in_(numbers))
+    closed = closed.values(status="discarded", closed_at=now, evidence=None)
     with ledger.transaction() as connection:
-        closed = update(dead_letters).where(OPEN, dead_letters.c.id.in_(numbers))
-        return connection.execute(closed.values(status="discarded", closed_at=now)).rowcount
+        rows = connection.execute(closed.returning(dead_letters.c.holder_id)).all()
+        forget_personal_fields(connection, [row.holder_id for row in rows if row.holder_id])
+    return len(rows)
 
 
 def accept_event(
-    ledger: Ledger, letter: Letter, findings: Sequence[Finding], run_id: str, now: datetime
+    ledger: Ledger,
+    letter: Letter,
+    findings: Sequence[Finding],
+    run_id: str,
+    now: datetime,
+    *,
+    still_open: str | None = None,
 ) -> None:
-    """Close the letter of an event that can be understood now, and store what it tells."""
+    """Store what a letter tells now, and close it unless a reason keeps it open.
+
+    The event itself goes out of a closed letter: it may hold personal data, and is not needed.
+    """
     asked = CustomerId(letter.customer_id) if letter.customer_id else None
+    mine = update(dead_letters).where(dead_letters.c.id == letter.number)
     with ledger.transaction() as connection:
         store_findings(connection, findings, asked=asked, run_id=run_id, now=now)
-        closed = update(dead_letters).where(dead_letters.c.id == letter.number)
-        connection.execute(closed.values(status="retried", closed_at=now))
+        if still_open is None:
+            connection.execute(mine.values(status="retried", closed_at=now, evidence=None))
+        else:
+            connection.execute(mine.values(reason=still_open))
 
 
 def change_reason(ledger: Ledger, letter: Letter, reason: str) -> None:

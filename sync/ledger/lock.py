@@ -26,9 +26,13 @@ def held(ledger_file: Path, name: LockName) -> Iterator[None]:
 
     Raises:
         LockTakenError: somebody else holds it.
-        TellUserError: the folder of the ledger can't be written.
+        TellUserError: the folder of the ledger is not there or can't be written.
     """
     path = ledger_file.with_name(f"{ledger_file.name}.{name}.lock")
+    if not path.parent.is_dir():
+        # The lock would make the folder: a misspelt path would silently be a new ledger.
+        msg = f"the folder {path.parent} of the ledger is not there: make it, or check the path"
+        raise TellUserError(msg)
     lock = FileLock(path, blocking=False, thread_local=False)
     try:
         lock.acquire()

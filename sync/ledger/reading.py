@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
 from sync.ledger.bookmarks import COLUMNS, bookmark_in, drop_bookmark, of_reader, save_bookmark
-from sync.ledger.findings import Stored, store_findings, store_letter
+from sync.ledger.findings import Stored, insert_new, open_letter, store_findings, store_letter
 from sync.ledger.ledger import Ledger
 from sync.ledger.tables import assignments, bookmarks, customers, unassignments
 from sync.model.event import Finding, Gone, Invalid, Unassigned
@@ -38,10 +38,13 @@ class Known:
 class Reading:
     """The scheduled runs' view of customers; one object per run.
 
+    Who was read leaves the run's selection. So a clock that jumps neither makes a run ask
+    somebody twice nor leave somebody out.
+
     Args:
         ledger: where it is kept.
         run_id: marks what this run selects and finds.
-        started_at: when the run began; who was asked since then is done.
+        started_at: when the run began; a hint that came later is for the next run.
     """
 
     def __init__(self, ledger: Ledger, run_id: str, started_at: datetime) -> None:
@@ -67,18 +70,18 @@ class Reading:
             )
 
     def selected(self) -> int:
-        """Count who is in this run."""
+        """Count who is still to be asked in this run."""
         with self._ledger.reading() as connection:
             mine = and_(customers.c.selected_by == self._run_id, customers.c.gone_at.is_(None))
             return connection.execute(select(func.count()).where(mine)).scalar_one()
 
     def to_ask(self) -> Iterator[Known]:
         """Give this run's customers: hinted first, then never asked, then longest not asked."""
-        hinted = customers.c.hinted_at <= self._started_at
-        rest = or_(customers.c.hinted_at.is_(None), customers.c.hinted_at > self._started_at)
+        hinted = customers.c.hinted_at < self._started_at
+        rest = or_(customers.c.hinted_at.is_(None), customers.c.hinted_at >= self._started_at)
         yield from self._in_batches(hinted)
         yield from self._in_batches(and_(rest, customers.c.asked_at.is_(None)))
-        yield from self._in_batches(and_(rest, customers.c.asked_at < self._started_at))
+        yield from self._in_batches(and_(rest, customers.c.asked_at.is_not(None)))
 
     def page_read(
         self,
@@ -106,7 +109,7 @@ class Reading:
             connection.execute(
                 update(customers)
                 .where(customers.c.customer_id == customer_id)
-                .values(cursor=cursor, asked_at=now, hinted_at=None)
+                .values(cursor=cursor, asked_at=now, hinted_at=None, selected_by=None)
             )
             return self._store(connection, findings, customer_id, now)
 
@@ -190,18 +193,25 @@ def held_by(connection: Connection, customer_id: CustomerId) -> tuple[Assignment
 def store_gone(connection: Connection, gone: Gone, run_id: str, now: datetime) -> Stored:
     """Store that a customer was deleted, with what follows from it."""
     who = gone.customer_id
-    connection.execute(
-        update(customers)
-        .where(customers.c.customer_id == who)
-        .values(gone_at=now, asked_at=now, hinted_at=None)
-    )
+    is_news = _mark_gone(connection, who, now)
     found = [Unassigned(each) for each in gone.derived]
     stored = store_findings(connection, found, asked=who, run_id=run_id, now=now)
     if gone.letter is None:
         return stored
     fields = {"customer_id": who, "found_at": now, "found_by": run_id}
-    is_new = store_letter(connection, f"customer:{who}", "customer", gone.letter, **fields)
+    write = open_letter if is_news else store_letter
+    is_new = write(connection, f"customer:{who}", "customer", gone.letter, **fields)
     return Stored(stored.new, stored.invalid + is_new)
+
+
+def _mark_gone(connection: Connection, customer_id: CustomerId, now: datetime) -> bool:
+    """Tell whether this is news: a customer may come back and be deleted once more."""
+    values = {"gone_at": now, "asked_at": now, "hinted_at": None, "selected_by": None}
+    if insert_new(connection, customers, {"customer_id": customer_id, **values}):
+        return True
+    same = customers.c.customer_id == customer_id
+    was_here = update(customers).where(same, customers.c.gone_at.is_(None))
+    return bool(connection.execute(was_here.values(values)).rowcount)
 
 
 def _select(

@@ -5,11 +5,11 @@ rest of a run that finds nothing.
 """
 
 import sqlite3
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
-from sqlalchemy.engine import Connection
 
 from sync.database import reading
 from sync.errors import TellUserError
@@ -17,6 +17,8 @@ from sync.errors import TellUserError
 HEAD = "0001"
 """The newest migration; a test holds it to the files."""
 MIGRATIONS = "sync.ledger:migrations"
+SIGNS = frozenset({"alembic_version", "project", "unassignments"})
+"""Tables by which a ledger of any release is known."""
 
 
 class Schema(Enum):
@@ -32,14 +34,14 @@ class Schema(Enum):
 def schema_of(engine: Engine) -> tuple[Schema, str | None]:
     """Tell what the database holds, and its revision if it has one."""
     with reading(engine) as connection:
-        tables = inspect(connection).get_table_names()
-        if "alembic_version" not in tables:
+        tables = set(inspect(connection).get_table_names())
+        if not tables >= SIGNS:
             return (Schema.FOREIGN if tables else Schema.EMPTY), None
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if revision == HEAD:
         return Schema.CURRENT, HEAD
     if revision is None:
-        return Schema.EMPTY, None
+        return Schema.FOREIGN, None
     return (Schema.OLDER if str(revision) < HEAD else Schema.NEWER), str(revision)
 
 
@@ -81,15 +83,17 @@ def copy_before_migration(database: Path, revision: str | None) -> Path:
 
 def backup(source: Path, copy: Path) -> None:
     """Copy an SQLite database that others may be writing; the copy is one consistent state."""
+    # Not read-only: such a connection can't clear away the files that SQLite puts beside a
+    # database in WAL mode, and would leave them behind.
     with (
-        sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True) as live,
-        sqlite3.connect(copy) as target,
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as live,
+        closing(sqlite3.connect(copy)) as target,
     ):
         live.backup(target)
-    live.close()
-    target.close()
 
 
-def enable_wal(connection: Connection) -> None:
+def enable_wal(engine: Engine) -> None:
     """Let readers read while a run writes; survives in the file."""
-    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    # SQLite refuses this within a transaction, and the engine's connections begin one at once.
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sync.errors import TellUserError
 from sync.ledger.ledger import Ledger, create_or_open, ledger_file, open_existing
 from sync.ledger.schema import backup
+from sync.ledger.told import told
 
 
 @contextmanager
@@ -27,8 +28,9 @@ def scratch_copy(url: URL) -> Iterator[Ledger]:
     with TemporaryDirectory(prefix="holdersync-") as folder:
         copy = Path(folder) / "ledger.db"
         if source.exists():
-            backup(source, copy)
-        ledger = create_or_open(url.set(database=str(copy)))
+            with told(str(source)):
+                backup(source, copy)
+        ledger = create_or_open(url.set(database=str(copy)), where=source)
         try:
             yield ledger
         finally:

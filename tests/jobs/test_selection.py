@@ -1,0 +1,96 @@
+"""Customer ids from a person's file."""
+
+import io
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.errors import TellUserError
+from sync.jobs.selection import BATCH, batches, read_customer_ids
+
+
+def read(text):
+    return list(read_customer_ids(io.StringIO(text, newline=""), "ids.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("\n\n  \n", []),
+        ("cust_1", ["cust_1"]),
+        ("cust_1\ncust_2\n", ["cust_1", "cust_2"]),
+        ("cust_1\r\ncust_2\r\n", ["cust_1", "cust_2"]),
+        ("\n  cust_1  \n\n\tcust_2\n\n", ["cust_1", "cust_2"]),
+        ('"cust_1"\n"cust_2"\n', ["cust_1", "cust_2"]),
+        ("\ufeffcust_1\ncust_2\n", ["cust_1", "cust_2"]),
+        ('\ufeff"customer_id"\ncust_1\n', ["cust_1"]),
+        ("customer_id\ncust_1\n", ["cust_1"]),
+        ("ID\ncust_1\n", ["cust_1"]),
+        ("name,Customer_Id\nAnn,cust_1\nBob,cust_2\n", ["cust_1", "cust_2"]),
+        ("id,customer_id\nx,cust_1\n", ["cust_1"]),
+        ('id,name\ncust_1,"Ann, of\nYork"\ncust_2,Bob\n', ["cust_1", "cust_2"]),
+        ("name,id\nAnn\n,\nBob,\nCid,cust_1\n", ["cust_1"]),
+        ("cust_1\ncust_1\n", ["cust_1", "cust_1"]),
+        ("cust_1,ann@example.com\n", None),
+        ("email,phone\na,b\n", None),
+    ],
+)
+def test_ids_are_read_from_lines_or_a_column(text, expected):
+    if expected is None:
+        with pytest.raises(TellUserError, match="names no column customer_id or id"):
+            read(text)
+    else:
+        assert read(text) == expected
+
+
+def test_an_open_quote_is_told_and_not_taken_for_an_id():
+    with pytest.raises(TellUserError, match=r"ids\.csv, near line"):
+        read('cust_1\n"cust_2\ncust_3\n')
+
+
+def test_what_is_not_text_is_told():
+    lines = io.TextIOWrapper(io.BytesIO(b"cust_1\n\xff\xfe\n"), encoding="utf-8")
+
+    with pytest.raises(TellUserError, match="UTF-8"):
+        list(read_customer_ids(lines, "ids.csv"))
+
+
+def test_a_column_that_is_missing_is_not_told_with_its_content():
+    with pytest.raises(TellUserError) as told:
+        read("cust_1,ann@example.com\n")
+
+    assert "ann@example.com" not in str(told.value)
+
+
+def test_a_long_file_is_read_as_a_stream():
+    taken = 0
+
+    def lines():
+        nonlocal taken
+        for number in range(100_000):
+            taken += 1
+            yield f"cust_{number}\n"
+
+    ids = read_customer_ids(lines(), "ids.csv")
+    assert list(islice(ids, 3)) == ["cust_0", "cust_1", "cust_2"]
+    assert taken < 10
+
+    assert sum(1 for _ in ids) == 100_000 - 3
+
+
+@given(st.lists(st.from_regex(r"cust_[A-Za-z0-9]{1,12}", fullmatch=True), max_size=30))
+def test_ids_come_back_as_they_were_written(ids):
+    assert read("\n".join(ids)) == ids
+
+
+def test_batches_hold_everybody_once_and_in_order():
+    ids = [f"cust_{number}" for number in range(2 * BATCH + 1)]
+
+    found = list(batches(ids))
+
+    assert [len(batch) for batch in found] == [BATCH, BATCH, 1]
+    assert [each for batch in found for each in batch] == ids
+    assert list(batches([])) == []

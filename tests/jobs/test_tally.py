@@ -1,0 +1,77 @@
+"""Sums and reasons of one run."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sync.errors import CredentialsRefusedError, LeaveError, ParkError
+from sync.jobs.collect import Collected
+from sync.jobs.deliver import Delivered
+from sync.jobs.tally import Tally, not_begun
+from sync.ledger.runs import RunStart
+from sync.model.summary import CustomerCount, EventCount, OutcomeCount
+
+BUSY = ParkError("a run is at work already", by="lock")
+
+
+def test_a_run_that_could_not_begin_is_parked_by_the_lock():
+    at = datetime(2026, 3, 10, tzinfo=UTC)
+
+    report = not_begun(RunStart("run-1", "run", "host-a", 1, "sql-1", at), BUSY)
+
+    assert (report.exit_code, report.problems) == (75, ("a run is at work already",))
+    summary = report.summary
+    assert (summary.result, summary.parked_by, summary.run_id) == ("parked", "lock", "run-1")
+    assert (summary.started_at, summary.finished_at) == (at, at)
+    assert summary.customers == CustomerCount()
+
+
+def test_two_deliveries_of_one_run_are_added_up():
+    tally = Tally()
+    tally.delivered(Delivered(OutcomeCount(1, 2, 3, 4, 5, 6)))
+    tally.delivered(Delivered(OutcomeCount(10, 20, 30, 40, 50, 60)))
+
+    assert tally.outcomes == OutcomeCount(11, 22, 33, 44, 55, 66)
+    assert (tally.reasons, tally.problems, tally.delivery_ended) == (set(), [], False)
+
+
+def test_a_problem_that_comes_twice_is_told_once():
+    tally = Tally()
+    for _ in range(2):
+        tally.delivered(Delivered(OutcomeCount(), unavailable=True))
+        tally.stopped(LeaveError("no answer"))
+
+    assert len(tally.problems) == 2
+    assert not tally.delivery_ended
+
+
+@pytest.mark.parametrize(
+    ("collected", "reasons"),
+    [
+        (Collected(CustomerCount(9, 9), EventCount(5, 5, 5)), set()),
+        (Collected(CustomerCount(9, 9, gone=9), EventCount()), set()),
+        (Collected(CustomerCount(9, 9, failed=1), EventCount()), {69}),
+        (Collected(CustomerCount(9, 8, left=1), EventCount()), {69}),
+        (Collected(CustomerCount(9, 8, left=1), EventCount(), BUSY), {75}),
+        (
+            Collected(CustomerCount(9, 8, left=1), EventCount(), CredentialsRefusedError("no")),
+            {77, 69},
+        ),
+        (Collected(CustomerCount(9, 9), EventCount(invalid=1)), {65}),
+    ],
+)
+def test_what_was_not_read_is_a_reason_unless_the_run_parked(collected, reasons):
+    tally = Tally()
+    tally.collected(collected)
+
+    assert tally.reasons == reasons
+    assert tally.customers == collected.customers
+    assert tally.events == collected.events
+
+
+def test_the_first_park_is_the_one_that_is_told():
+    tally = Tally()
+    tally.stopped(BUSY)
+    tally.stopped(ParkError("too many", by="brake"))
+
+    assert tally.parked is BUSY

@@ -1,0 +1,103 @@
+"""Customers that Voucherify deleted."""
+
+from datetime import timedelta
+
+import pytest
+
+from sync.ledger.findings import Stored
+from sync.ledger.letters import discard, open_letters
+from sync.ledger.reading import Reading
+from sync.ledger.tables import customers, unassignments
+from sync.model.event import Gone
+
+
+@pytest.fixture
+def at(ledger, now):
+    """Give the reading of the run that begins so many hours after the first one."""
+    return lambda hours=0: Reading(ledger, f"run-{hours}", now + timedelta(hours=hours))
+
+
+def ids(reading):
+    return [known.customer_id for known in reading.to_ask()]
+
+
+def test_a_customer_that_is_gone_is_not_asked(at, now):
+    reading = at()
+    reading.select(["a", "b"], listed=True)
+    reading.gone(Gone("a"), now)
+    assert ids(reading) == ["b"]
+
+    later = at(1)
+    later.select_known()
+    later.select(["a"], listed=False)
+
+    assert (ids(later), later.selected()) == (["b"], 1)
+
+
+def test_a_customer_that_is_listed_again_is_asked_again(at, now):
+    reading = at()
+    reading.select(["a"], listed=True)
+    reading.gone(Gone("a"), now)
+
+    later = at(1)
+    later.select(["a"], listed=True)
+
+    assert ids(later) == ["a"]
+
+
+def test_what_a_customer_holds_is_what_is_not_known_to_have_ended(at, assigned, unassigned, now):
+    reading = at()
+    older = assigned("rh_1", assigned_at=now - timedelta(days=9), campaign_id=None)
+    found = [assigned("rh_2"), older, assigned("rh_3"), assigned("rh_4", customer_id="cust_2")]
+    reading.page_read("cust_1", [*found, unassigned("rh_3")], None, now)
+
+    held = reading.held_by("cust_1")
+
+    assert held == (older.assignment, assigned("rh_2").assignment)
+
+
+def test_a_deletion_is_stored_with_what_follows_from_it(at, ledger, rows, unassigned, now):
+    reading = at()
+    reading.select(["cust_1"], listed=True)
+    derived = unassigned(event_id="derived:customer_gone:rh_1", email=None).unassignment
+
+    assert reading.gone(Gone("cust_1", (derived,), "look"), now) == Stored(new=1, invalid=1)
+
+    (row,) = rows(ledger, customers)
+    assert (row["gone_at"], row["asked_at"]) == (now, now)
+    assert [row["event_id"] for row in rows(ledger, unassignments)] == [derived.event_id]
+    (letter,) = open_letters(ledger)
+    assert (letter.kind, letter.customer_id, letter.reason) == ("customer", "cust_1", "look")
+
+
+def test_the_same_deletion_tells_a_person_once(at, ledger, now):
+    at().gone(Gone("cust_1", letter="look"), now)
+    (letter,) = open_letters(ledger)
+    discard(ledger, [letter.number], now)
+
+    again = at(1).gone(Gone("cust_1", letter="look"), now)
+
+    assert again == Stored()
+    assert open_letters(ledger) == []
+
+
+def test_who_came_back_and_is_deleted_once_more_is_told_again(at, ledger, now):
+    at().gone(Gone("cust_1", letter="held rh_1"), now)
+    discard(ledger, [letter.number for letter in open_letters(ledger)], now)
+    back = at(1)
+    back.select(["cust_1"], listed=True)
+
+    again = back.gone(Gone("cust_1", letter="held rh_2"), now)
+
+    assert again == Stored(invalid=1)
+    assert [letter.reason for letter in open_letters(ledger)] == ["held rh_2"]
+
+
+def test_a_letter_that_still_waits_is_not_counted_again(at, ledger, now):
+    at().gone(Gone("cust_1", letter="held rh_1"), now)
+    back = at(1)
+    back.select(["cust_1"], listed=True)
+
+    assert back.gone(Gone("cust_1", letter="held rh_2"), now) == Stored()
+
+    assert [letter.reason for letter in open_letters(ledger)] == ["held rh_2"]

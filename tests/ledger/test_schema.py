@@ -1,0 +1,244 @@
+"""The migrations make the tables, and an older ledger is taken along."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from sync.errors import TellUserError
+from sync.ledger.ledger import create_or_open, make_engine, open_existing
+from sync.ledger.schema import HEAD, MIGRATIONS, Schema, migrate, schema_of
+from sync.ledger.scratch import scratch_copy
+from sync.ledger.tables import metadata
+
+OLD = "0000"
+FIRST = """
+    import importlib.util
+    from pathlib import Path
+
+    import sqlalchemy as sa
+    from alembic import op
+
+    from sync.ledger.tables import metadata
+
+    revision = "0000"
+    down_revision = None
+
+
+    def upgrade():
+        metadata.create_all(op.get_bind())
+        op.drop_column("customers", "hinted_at")
+"""
+SECOND = """
+    import sqlalchemy as sa
+    from alembic import op
+
+    from sync.database import UtcDateTime
+
+    revision = "0001"
+    down_revision = "0000"
+
+
+    def upgrade():
+        op.add_column("customers", sa.Column("hinted_at", UtcDateTime()))
+"""
+BROKEN = SECOND + '        raise RuntimeError("half way")\n'
+
+
+@pytest.fixture
+def migrations(tmp_path):
+    """A history of two releases: the older one lacks a column."""
+    return write_history(tmp_path / "history", SECOND)
+
+
+def write_history(folder, second):
+    versions = folder / "versions"
+    versions.mkdir(parents=True)
+    (versions / "0000_old.py").write_text(dedent(FIRST))
+    (versions / "0001_new.py").write_text(dedent(second))
+    import sync.ledger.migrations as real  # noqa: PLC0415  # only its folder is wanted
+
+    env = Path(real.__file__).with_name("env.py")
+    (folder / "env.py").write_text(env.read_text())
+    return str(folder)
+
+
+@pytest.fixture
+def older(url, migrations):
+    """The URL of a ledger of the older release, with one customer in it."""
+    engine = make_engine(url)
+    migrate(engine, migrations, OLD)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO customers (customer_id) VALUES ('cust_old')"))
+    engine.dispose()
+    return url
+
+
+def tables_of(path):
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in found}
+
+
+def test_a_fresh_ledger_is_what_the_tables_say(ledger):
+    with ledger.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_checks_of_the_migration_are_those_of_the_tables(ledger):
+    checks = {}
+    with ledger.reading() as connection:
+        for table in ("deliveries", "dead_letters"):
+            found = sa.inspect(connection).get_check_constraints(table)
+            checks[table] = {check["name"]: check["sqltext"] for check in found}
+
+    expected = {
+        name: {
+            each.name: str(each.sqltext)
+            for each in metadata.tables[name].constraints
+            if isinstance(each, sa.CheckConstraint)
+        }
+        for name in checks
+    }
+    assert checks == expected
+
+
+def test_the_newest_migration_is_the_one_that_the_code_names():
+    config = Config()
+    config.set_main_option("script_location", MIGRATIONS)
+
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_a_fresh_ledger_is_current(ledger):
+    assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
+
+
+def test_a_number_of_an_unassignment_is_never_used_twice(ledger):
+    with ledger.reading() as connection:
+        query = "SELECT sql FROM sqlite_master WHERE name IN ('unassignments', 'dead_letters')"
+        made_by = connection.execute(sa.text(query)).scalars().all()
+
+    assert ["AUTOINCREMENT" in sql for sql in made_by] == [True, True]
+
+
+def test_a_ledger_of_a_newer_release_is_refused_with_both_revisions(ledger, url):
+    with ledger.transaction() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
+
+    for open_it in (create_or_open, open_existing):
+        with pytest.raises(TellUserError, match=rf"revision 0099, this one knows {HEAD}"):
+            open_it(url)
+
+
+def test_a_copy_of_a_newer_ledger_is_refused_under_the_name_that_the_person_knows(ledger, url):
+    with ledger.transaction() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
+
+    with pytest.raises(TellUserError, match=str(url.database)), scratch_copy(url):
+        pass
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE voucher_assignments (holder_id TEXT)"],
+        ["CREATE TABLE alembic_version (version_num TEXT)"],
+        [
+            "CREATE TABLE shop (id TEXT)",
+            "CREATE TABLE alembic_version (version_num TEXT)",
+            "INSERT INTO alembic_version VALUES ('0000aa11')",
+        ],
+    ],
+    ids=["tables", "unmigrated", "migrated"],
+)
+def test_the_database_of_another_program_is_refused_and_left_as_it_is(url, statements):
+    with closing(sqlite3.connect(url.database)) as other:
+        other.executescript(";".join(statements))
+        before = list(other.iterdump())
+
+    for open_it in (create_or_open, open_existing):
+        with pytest.raises(TellUserError, match="check HOLDERSYNC_LEDGER_URL"):
+            open_it(url)
+    with closing(sqlite3.connect(url.database)) as other:
+        assert list(other.iterdump()) == before
+
+
+def test_a_ledger_that_lost_its_revision_is_refused(ledger, url):
+    with ledger.transaction() as connection:
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+
+    with pytest.raises(TellUserError, match="no ledger"):
+        create_or_open(url)
+
+
+def test_an_empty_file_becomes_a_ledger(url, tmp_path):
+    (tmp_path / "ledger.db").touch()
+
+    with closing(create_or_open(url)) as ledger:
+        assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
+
+
+def test_an_older_ledger_is_copied_and_then_migrated(older, migrations, tmp_path):
+    with closing(create_or_open(older, migrations=migrations)) as ledger:
+        with ledger.reading() as connection:
+            found = connection.execute(sa.text("SELECT customer_id, hinted_at FROM customers"))
+            assert found.all() == [("cust_old", None)]
+        assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
+
+    copy = tmp_path / f"ledger.db.before-{HEAD}-was-{OLD}"
+    with closing(sqlite3.connect(copy)) as old:
+        columns = [row[1] for row in old.execute("PRAGMA table_info(customers)")]
+        revision = old.execute("SELECT version_num FROM alembic_version").fetchone()
+    assert "hinted_at" not in columns
+    assert revision == (OLD,)
+
+
+def test_a_migration_that_breaks_leaves_the_ledger_as_it_was(older, tmp_path):
+    history = write_history(tmp_path / "broken", BROKEN)
+
+    with pytest.raises(RuntimeError, match="half way"):
+        create_or_open(older, migrations=history)
+
+    engine = make_engine(older)
+    assert schema_of(engine) == (Schema.OLDER, OLD)
+    engine.dispose()
+    with closing(sqlite3.connect(older.database)) as ledger:
+        columns = [row[1] for row in ledger.execute("PRAGMA table_info(customers)")]
+    assert "hinted_at" not in columns
+
+
+def test_a_creation_that_breaks_leaves_no_table(url, tmp_path):
+    history = write_history(tmp_path / "broken", BROKEN)
+
+    with pytest.raises(RuntimeError, match="half way"):
+        create_or_open(url, migrations=history)
+
+    assert tables_of(url.database) == set()
+
+
+def test_an_older_ledger_is_not_migrated_by_looking_at_it(older):
+    before = Path(older.database).read_bytes()
+
+    with pytest.raises(TellUserError, match="holdersync ledger upgrade"):
+        open_existing(older)
+
+    assert Path(older.database).read_bytes() == before
+
+
+def test_a_second_opening_migrates_nothing_and_copies_nothing(older, migrations, tmp_path):
+    create_or_open(older, migrations=migrations).close()
+    files = sorted(path.name for path in tmp_path.iterdir())
+
+    create_or_open(older, migrations=migrations).close()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
