@@ -199,3 +199,13 @@ def test_progress_is_told_after_each_answer(shop):
     shop.collect(in_line=1)
 
     assert shop.watch.reads == [(0, 2), (0, 2), (1, 2), (2, 2)]
+
+
+def test_a_cursor_rests_on_the_newest_event_of_all_pages(shop, ended, page):
+    for number in range(3):
+        shop.voucherify.happens("cust_1", ended(f"rh_{number}", hours=9 - number))
+    shop.voucherify.broken["cust_1", "evcus_rh_1"] = page(ids=frozenset({"odd"}), read=1)
+
+    shop.collect()
+
+    assert cursors(shop) == {"cust_1": ended("rh_1", hours=8).at}
