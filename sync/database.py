@@ -78,7 +78,7 @@ def sqlite_engine(url: URL, *, busy_seconds: float) -> Engine:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def read_only(engine: Engine) -> Iterator[Connection]:
     """Give a connection whose transaction never keeps a writer waiting."""
     with engine.connect().execution_options(begin="DEFERRED") as connection, connection.begin():
         yield connection

@@ -32,6 +32,12 @@ class CredentialsRefusedError(AbortError):
     exit_code = 77
 
 
+class NotNowError(AbortError):
+    """Something that the run can't do without is busy; the next run may succeed."""
+
+    exit_code = 69
+
+
 class VendorChangedError(AbortError):
     """Voucherify answers in a way that the documentation does not know."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -21,8 +21,11 @@ from tenacity.stop import stop_before_delay
 from urllib3.exceptions import HTTPError
 
 from sync.errors import HoldersyncError, RetryError, TellUserError, UnavailableError
+from sync.model.patience import Patience, delay_before
 
 CHUNK_BYTES = 65_536
+
+Accepted = TypeVar("Accepted")
 CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -73,24 +76,6 @@ class Pacer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one call may take: `connect` and `read` in seconds, `answer` for the whole body.
-
-    `attempts` and `total` (seconds, waiting included) bound all tries together, `first_delay` and
-    `longest_delay` the waiting between two of them. `largest_body` is in bytes.
-    """
-
-    connect: float = 5.0
-    read: float = 30.0
-    answer: float = 60.0
-    attempts: int = 5
-    total: float = 120.0
-    first_delay: float = 0.5
-    longest_delay: float = 20.0
-    largest_body: int = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer; header names are compared without case."""
 
@@ -106,21 +91,6 @@ class CallCount:
     made: int = 0
     retried: int = 0
     throttled: int = 0
-
-
-def delay_before(attempt: int, asked: float | None, patience: Patience, jitter: float) -> float:
-    """Decide the seconds to wait before the next attempt.
-
-    Args:
-        attempt: how many were made, from 1.
-        asked: the seconds that the server asked for; they win, and get jitter on top only.
-        patience: first and longest delay.
-        jitter: a number from 0 to 1, so that many clients don't come back at one instant.
-    """
-    if asked is not None:
-        return asked + jitter * min(1.0, asked)
-    ceiling = min(patience.longest_delay, patience.first_delay * 2.0 ** (attempt - 1))
-    return ceiling * (0.5 + jitter / 2)
 
 
 class Transport:
@@ -165,9 +135,9 @@ class Transport:
         self,
         url: str,
         params: Sequence[tuple[str, str]],
-        judge: Callable[[Answer], None],
-    ) -> Answer:
-        """Get one answer that `judge` accepts.
+        judge: Callable[[Answer], Accepted],
+    ) -> Accepted:
+        """Get what `judge` makes of an answer that it accepts.
 
         `judge` raises `RetryError` for an answer that may be better next time, or any other error
         to end the call; the vendor's client knows which.
@@ -185,11 +155,12 @@ class Transport:
             reraise=True,
         )
         try:
-            return attempts(self._attempt, url, params, judge, attempts)
+            accepted: Accepted = attempts(self._attempt, url, params, judge, attempts)
         except RetryError as error:
             tries = attempts.statistics["attempt_number"]
             msg = f"{error}; given up after {tries} attempts, the next run tries again"
             raise UnavailableError(msg) from error
+        return accepted
 
     def close(self) -> None:
         """Close the sessions of all threads."""
@@ -202,20 +173,19 @@ class Transport:
         self,
         url: str,
         params: Sequence[tuple[str, str]],
-        judge: Callable[[Answer], None],
+        judge: Callable[[Answer], Accepted],
         attempts: Retrying,
-    ) -> Answer:
+    ) -> Accepted:
         slot = self._pacer.reserve()
         started = False
         try:
             while seconds := self._pacer.start(slot):
                 self._wait(seconds)
             started = True
-            answer = self._send(url, params, again=attempts.statistics["attempt_number"] > 1)
-            judge(answer)
+            again = attempts.statistics["attempt_number"] > 1
+            return judge(self._send(url, params, again=again))
         finally:
             self._pacer.end(started=started)
-        return answer
 
     def _send(self, url: str, params: Sequence[tuple[str, str]], *, again: bool) -> Answer:
         patience = self._patience

@@ -41,7 +41,7 @@ def new_shop(tmp_path, capsys):
     playgrounds = []
 
     def make(**options):
-        playground = Playground(**({"customers": 80, "seed": 1} | options))
+        playground = Playground(**({"customers": 50, "seed": 1} | options))
         playground.start()
         playgrounds.append(playground)
         home = tmp_path / f"shop{len(playgrounds)}"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from sync.cli import main
-from sync.crm.sql_rows import Believed, put_in, read_back
+from sync.cli.demo import believed
+from sync.crm.sql_rows import put_in, read_back
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Shop:
 
     def believe(self, rows=None):
         """Fill the CRM with what it believes today."""
-        put_in(self.crm_file, map(_believed, self.world.crm_today if rows is None else rows))
+        put_in(self.crm_file, map(believed, self.world.crm_today if rows is None else rows))
 
     def command(self, *arguments, **settings):
         """Do a command in this process."""
@@ -107,16 +108,3 @@ class Shop:
         before = self.playground.counters().total
         result = action()
         return result, self.playground.counters().total - before
-
-
-def _believed(row):
-    return Believed(
-        holder_id=row.holder_id,
-        customer_id=row.customer_id,
-        source_id=row.source_id,
-        voucher_id=row.voucher_id,
-        voucher_code=row.code,
-        campaign_id=row.campaign_id,
-        campaign_name=row.campaign_name,
-        assigned_at=row.assigned_at,
-    )

@@ -16,7 +16,7 @@ from functools import partial
 from sync.app.configured import Configured, now
 from sync.crm.adapter import Destination
 from sync.crm.dry_run import DryRun
-from sync.errors import ParkError, TellUserError
+from sync.errors import NotNowError, ParkError, TellUserError
 from sync.ledger.destinations import admit
 from sync.ledger.ledger import Ledger, create_or_open, open_existing
 from sync.ledger.lock import LockTakenError, held
@@ -131,7 +131,10 @@ def _locked(configured: Configured, kind: RunKind) -> Iterator[None]:
 def _holder(configured: Configured, kind: RunKind) -> str:
     """Name who holds a lock, as far as the ledger can tell."""
     who = "another process"
-    with suppress(TellUserError), closing(open_existing(configured.ledger_url)) as ledger:
+    with (
+        suppress(TellUserError, NotNowError),
+        closing(open_existing(configured.ledger_url)) as ledger,
+    ):
         at_work = [run for run in latest_runs(ledger, 1, kind) if run.finished_at is None]
         for run in at_work:
             start = run.start

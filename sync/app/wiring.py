@@ -9,15 +9,17 @@ from time import monotonic
 
 from sync.app.configured import Configured, now
 from sync.app.ground import Ground
+from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
 from sync.jobs.parts import Parts, ReadRules
-from sync.jobs.watch import Watch
+from sync.jobs.ports import Watch
 from sync.ledger.budget import Allowance, Budget, Spent
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
+from sync.model.patience import Patience
 from sync.operate.stopping import Stop
 from sync.settings import Settings
-from sync.transport import CallCount, Patience, Transport
+from sync.transport import CallCount, Transport
 from sync.voucherify.activity import ActivityReader
 from sync.voucherify.client import VoucherifyClient, credentials
 from sync.voucherify.customers import CustomerLister
@@ -95,6 +97,7 @@ def assembled(
             destination=ground.destination,
             meter=project.meter,
             read_rules=read_rules(configured.settings),
+            collect_rules=collect_rules(configured),
             delivery_rules=delivery_rules(configured),
             deliver_lock=ground.deliver_lock,
             watch=watch,
@@ -104,11 +107,15 @@ def assembled(
 
 def read_rules(settings: Settings) -> ReadRules:
     """Give the rules of reading that the settings name."""
-    return ReadRules(
-        lookback=settings.lookback,
-        initial_lookback=settings.initial_lookback,
-        on_gone=settings.on_customer_gone,
+    return ReadRules(lookback=settings.lookback, initial_lookback=settings.initial_lookback)
+
+
+def collect_rules(configured: Configured) -> CollectRules:
+    """Give what bounds a collection."""
+    return CollectRules(
         in_line=IN_LINE,
+        on_gone=configured.settings.on_customer_gone,
+        gone_at_most=configured.at_most or 0,
     )
 
 

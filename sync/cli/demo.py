@@ -17,6 +17,7 @@ from sync.jobs.tally import Report
 from sync.ledger.letters import Letter, open_letters
 from sync.operate.stopping import Stop, stopping_on_signals
 from sync.playground import Playground
+from sync.playground.values import CrmRow
 from sync.settings import load
 
 CUSTOMERS = 200
@@ -28,7 +29,7 @@ def show_demo(folder: Path | None) -> int:
     home = _fresh(folder)
     crm = home / "crm.db"
     with Playground(customers=CUSTOMERS, seed=1) as playground:
-        put_in(crm, _believed_today(playground))
+        put_in(crm, map(believed, playground.world.crm_today))
         before = read_back(crm)
         say(
             f"A shop with {CUSTOMERS} customers. Its CRM believes that {len(before)} vouchers are "
@@ -68,20 +69,18 @@ def _environment(playground: Playground, home: Path) -> Mapping[str, str]:
     }
 
 
-def _believed_today(playground: Playground) -> list[Believed]:
-    return [
-        Believed(
-            holder_id=row.holder_id,
-            customer_id=row.customer_id,
-            source_id=row.source_id,
-            voucher_id=row.voucher_id,
-            voucher_code=row.code,
-            campaign_id=row.campaign_id,
-            campaign_name=row.campaign_name,
-            assigned_at=row.assigned_at,
-        )
-        for row in playground.world.crm_today
-    ]
+def believed(row: CrmRow) -> Believed:
+    """Give a row of the playground's world as the embedded table keeps it: still assigned."""
+    return Believed(
+        holder_id=row.holder_id,
+        customer_id=row.customer_id,
+        source_id=row.source_id,
+        voucher_id=row.voucher_id,
+        voucher_code=row.code,
+        campaign_id=row.campaign_id,
+        campaign_name=row.campaign_name,
+        assigned_at=row.assigned_at,
+    )
 
 
 def _one_run(ready: app.Configured) -> tuple[Report, Sequence[Letter]]:

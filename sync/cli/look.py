@@ -6,7 +6,7 @@ from sync import app
 from sync.cli.shell import AsJson, EnvFile, Shell
 from sync.cli.show import findings_text, status_json, status_text
 from sync.cli.terminal import say, say_json
-from sync.jobs.check import Finding, check_crm, check_ledger, check_voucherify
+from sync.jobs.check import CheckResult, check_crm, check_ledger, check_voucherify
 from sync.ledger.overview import overview
 from sync.ledger.runs import latest_runs
 from sync.model.summary import exit_code
@@ -52,11 +52,11 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
     shell.leave_after(command)
 
 
-def _looked(ready: app.Configured) -> list[Finding]:
+def _looked(ready: app.Configured) -> list[CheckResult]:
     env_file = ready.loaded.env_file
     where = f"from the environment and {env_file}" if env_file else "from the environment"
-    findings = [Finding("settings", f"{where}; relative paths start at {ready.settings.home}")]
-    findings += [Finding("warning", warning) for warning in ready.warnings]
+    findings = [CheckResult("settings", f"{where}; relative paths start at {ready.settings.home}")]
+    findings += [CheckResult("warning", warning) for warning in ready.warnings]
     ledger = check_ledger(lambda: app.look_at_ledger(ready))
     findings += [ledger, check_crm(ready.adapter)]
     if ledger.exit_code:
@@ -65,5 +65,5 @@ def _looked(ready: app.Configured) -> list[Finding]:
         return [*findings, check_voucherify(asked.lister)]
 
 
-def _as_dict(finding: Finding) -> dict[str, object]:
+def _as_dict(finding: CheckResult) -> dict[str, object]:
     return {"what": finding.what, "exit_code": finding.exit_code, "text": finding.text}

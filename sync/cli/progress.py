@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from sync.jobs.parts import Meter
+from sync.jobs.ports import Meter
 from sync.operate.stopping import Stop
 
 

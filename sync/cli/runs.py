@@ -15,15 +15,15 @@ from sync.cli.customers import source_of
 from sync.cli.progress import watching
 from sync.cli.shell import AsJson, Customers, EnvFile, Shell
 from sync.cli.show import (
+    Rehearsal,
     held_back_text,
     plan_json,
     plan_text,
+    rehearsal_json,
+    rehearsal_text,
     summary_text,
-    told_json,
-    told_text,
 )
 from sync.cli.terminal import is_watched, say, say_json, tell
-from sync.crm.adapter import Destination
 from sync.crm.dry_run import DryRun
 from sync.errors import ParkError
 from sync.jobs import backfill as backfilling
@@ -31,11 +31,18 @@ from sync.jobs import run as running
 from sync.jobs.parts import Parts
 from sync.jobs.selection import CustomerSource
 from sync.jobs.tally import Report, not_begun
+from sync.ledger.letters import open_letters
 from sync.ledger.runs import RunStart
 from sync.model.window import Window
 from sync.operate.stopping import Stop, stopping_on_signals
 
 log = structlog.get_logger(__name__)
+
+
+Allow = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Let up to N unassignments, or deletions, pass, once."),
+]
 
 
 class IfBusy(StrEnum):
@@ -55,10 +62,7 @@ def run_command(
     if_busy: Annotated[
         IfBusy, typer.Option(help="When another run is at work: end with 75 (fail) or 0 (skip).")
     ] = IfBusy.FAIL,
-    allow: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Let up to N pending unassignments through, once."),
-    ] = None,
+    allow: Allow = None,
     env_file: EnvFile = None,
 ) -> None:
     """One pass: deliver what is pending, read what is new, deliver that."""
@@ -73,10 +77,10 @@ def run_command(
             try:
                 with _parts(ready, ground, start) as parts:
                     report = running.run(parts, source)
-                    destination = parts.destination
+                    rehearsal = _rehearsal(parts)
             except ParkError as error:
                 return _busy(not_begun(start, error), as_json=as_json, if_busy=if_busy)
-            _show(report, destination, as_json=as_json)
+            _show(report, rehearsal, as_json=as_json)
             return report.exit_code
 
     shell.leave_after(command)
@@ -94,6 +98,7 @@ def backfill_command(
     plan: Annotated[
         bool, typer.Option("--plan", help="Say how many calls it will take, and stop.")
     ] = False,
+    allow: Allow = None,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -102,7 +107,8 @@ def backfill_command(
     shell = Shell()
 
     def command() -> int:
-        with shell.configured(env_file) as ready, ExitStack() as stack:
+        with shell.configured(env_file) as configured, ExitStack() as stack:
+            ready = replace(configured, at_most=allow)
             source = _source(stack, ready, customers)
             if plan:
                 return _plan(ready, window, source, as_json=as_json)
@@ -110,10 +116,9 @@ def backfill_command(
             try:
                 with _parts(ready, app.for_real(ready, "backfill"), start) as parts:
                     report = backfilling.backfill(parts, window, source)
-                    destination = parts.destination
             except ParkError as error:
                 return _busy(not_begun(start, error), as_json=as_json, if_busy=IfBusy.FAIL)
-            _show(report, destination, as_json=as_json)
+            _show(report, None, as_json=as_json)
             return report.exit_code
 
     shell.leave_after(command)
@@ -150,17 +155,26 @@ def _plan(ready: app.Configured, window: Window, source: CustomerSource, *, as_j
     return 0
 
 
-def _show(report: Report, destination: Destination, *, as_json: bool) -> None:
-    told = destination.told if isinstance(destination, DryRun) else None
+def _rehearsal(parts: Parts) -> Rehearsal | None:
+    if not isinstance(parts.destination, DryRun):
+        return None
+    mine = [each for each in open_letters(parts.ledger) if each.found_by == parts.start.run_id]
+    return Rehearsal(parts.destination.told, tuple(mine))
+
+
+def _show(report: Report, rehearsal: Rehearsal | None, *, as_json: bool) -> None:
     for problem in report.problems:
         log.warning(problem, run_id=report.summary.run_id)
     if report.held_back:
         tell(held_back_text(report.held_back))
+    if report.new_letters and rehearsal is None:
+        msg = f"{report.new_letters} new dead letters; holdersync dead-letters list tells which"
+        log.warning(msg, run_id=report.summary.run_id)
     if as_json:
-        say_json(report.summary.as_json() | ({} if told is None else {"told": told_json(told)}))
+        say_json(report.summary.as_json() | (rehearsal_json(rehearsal) if rehearsal else {}))
         return
-    if told is not None:
-        say(told_text(told))
+    if rehearsal is not None:
+        say(rehearsal_text(rehearsal))
     if is_watched():
         say(summary_text(report.summary))
 

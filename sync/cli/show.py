@@ -1,13 +1,14 @@
 """Results as text for a person."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
 from sync.cli.terminal import table
 from sync.crm.adapter import Outcome, Unassignment
 from sync.jobs.backfill import Plan
-from sync.jobs.check import Finding
+from sync.jobs.check import CheckResult
 from sync.ledger.budget import Spent
 from sync.ledger.letters import Letter
 from sync.ledger.overview import Overview
@@ -46,16 +47,26 @@ def held_back_text(held_back: Mapping[str, int]) -> str:
     return table(("campaign", "pending unassignments"), list(held_back.items()))
 
 
-def told_text(told: Sequence[tuple[Unassignment, Outcome]]) -> str:
-    """Show what a dry run would have changed."""
-    if not told:
-        return "dry run: there is nothing to tell the CRM"
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a dry run would have told the CRM, and the dead letters that it would have written."""
+
+    told: tuple[tuple[Unassignment, Outcome], ...]
+    letters: tuple[Letter, ...]
+
+
+def rehearsal_text(rehearsal: Rehearsal) -> str:
+    """Show what a dry run would have done."""
     rows = [
         (each.code, each.campaign_name or "", each.role, each.customer_id, outcome.result.value)
-        for each, outcome in told
+        for each, outcome in rehearsal.told
     ]
     headers = ("code", "campaign", "role", "customer", "the CRM would answer")
-    return table(headers, rows, "dry run: nothing of this was written")
+    title = f"dry run, nothing was written: {len(rows)} unassignments would be told"
+    parts = [table(headers, rows, title) if rows else title]
+    if rehearsal.letters:
+        parts.append(letters_text(rehearsal.letters))
+    return "\n\n".join(parts)
 
 
 def letters_text(letters: Sequence[Letter]) -> str:
@@ -81,9 +92,9 @@ def instant_text(instant: datetime | None) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
 
 
-def told_json(told: Sequence[tuple[Unassignment, Outcome]]) -> list[dict[str, str | None]]:
-    """Give what a dry run would have changed; ids only."""
-    return [
+def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:
+    """Give what a dry run would have done; ids and reasons only."""
+    told = [
         {
             "holder_id": each.holder_id,
             "customer_id": each.customer_id,
@@ -91,8 +102,9 @@ def told_json(told: Sequence[tuple[Unassignment, Outcome]]) -> list[dict[str, st
             "campaign_id": each.campaign_id,
             "outcome": outcome.result.value,
         }
-        for each, outcome in told
+        for each, outcome in rehearsal.told
     ]
+    return {"told": told, "would_be_dead_letters": letters_json(rehearsal.letters)}
 
 
 def plan_json(plan: Plan, spent: Spent) -> dict[str, object]:
@@ -145,12 +157,12 @@ def letters_json(letters: Sequence[Letter]) -> list[dict[str, object]]:
     ]
 
 
-def findings_text(findings: Sequence[Finding]) -> str:
+def findings_text(results: Sequence[CheckResult]) -> str:
     """Show what a check found; paths stay whole, to be copied."""
     return "\n".join(
         f"{'ok' if finding.exit_code == 0 else f'exit {finding.exit_code}':<8} "
         f"{finding.what:<11} {finding.text}"
-        for finding in findings
+        for finding in results
     )
 
 

@@ -8,12 +8,11 @@ from datetime import timedelta
 from math import ceil
 
 from sync.errors import HoldersyncError
-from sync.jobs.collect import Collector
 from sync.jobs.parts import Parts
-from sync.jobs.run import deliver, finished, recorded
+from sync.jobs.run import collector, deliver, finished, recorded
 from sync.jobs.selection import CustomerSource, batches
 from sync.jobs.tally import Report, Tally
-from sync.ledger.backfills import BackfillReading, begin, unfinished
+from sync.ledger.backfills import BackfillProgress, begin, unfinished
 from sync.ledger.ledger import Ledger
 from sync.ledger.reading import Known
 from sync.model.allowance import Rate
@@ -45,7 +44,7 @@ def plan(
     """Say beforehand how many calls a backfill takes; costs one call where nobody is known yet."""
     open_one = unfinished(ledger, window, source.label) if ledger else None
     if ledger and open_one and open_one.listed:
-        customers = BackfillReading(ledger, open_one.backfill_id, "").selected()
+        customers = BackfillProgress(ledger, open_one.backfill_id, "").selected()
         calls = customers
     elif source.ids is not None:
         customers = len(set(source.ids))
@@ -79,7 +78,7 @@ def backfill(parts: Parts, window: Window, source: CustomerSource) -> Report:
 def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally) -> None:
     started_at = parts.start.started_at
     mine = begin(parts.ledger, parts.start.run_id, window, source.label, started_at)
-    reading = BackfillReading(parts.ledger, mine.backfill_id, parts.start.run_id)
+    reading = BackfillProgress(parts.ledger, mine.backfill_id, parts.start.run_id)
     is_listed_now = not mine.listed and source.ids is None
     if not mine.listed:
         _select(parts, source, reading, tally)
@@ -89,33 +88,24 @@ def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally)
     def window_of(_known: Known) -> Window:
         return window
 
-    collector = Collector(
-        parts.reader,
-        reading,
-        parts.executor,
-        in_line=parts.read_rules.in_line,
-        on_gone=parts.read_rules.on_gone,
-        window_of=window_of,
-        now=parts.now,
-        watch=parts.watch,
-    )
     selected = reading.selected()
-    tally.collected(collector.collect(reading.to_ask(), selected=selected, proven=is_listed_now))
+    read = collector(parts, reading, window_of).collect
+    tally.collected(read(reading.to_ask(), selected=selected, proven=is_listed_now))
     if reading.selected() == 0:
         reading.finish(parts.now())
 
 
-def _select(parts: Parts, source: CustomerSource, reading: BackfillReading, tally: Tally) -> None:
+def _select(parts: Parts, source: CustomerSource, reading: BackfillProgress, tally: Tally) -> None:
     """Take everybody into the backfill; a listing that is cut short begins anew next time."""
     if source.ids is not None:
         for batch in batches(source.ids):
-            reading.select(batch, (), parts.now())
+            reading.select_named(batch)
             parts.watch.listed(len(batch))
     else:
         for number, page in enumerate(parts.lister.pages()):
             if number == 0 and page.total is not None:
                 parts.watch.planned(calls_for_all(page.total))
-            stored = reading.select(page.customer_ids, page.invalid, parts.now())
+            stored = reading.select_listed(page.customer_ids, page.invalid, parts.now())
             tally.dead_lettered(stored.invalid)
             parts.watch.listed(len(page.customer_ids))
             parts.watch.go_on()

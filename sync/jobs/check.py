@@ -9,7 +9,7 @@ from sync.voucherify.customers import CustomerLister
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at; `exit_code` is 0 if it is as it should be."""
 
     what: str
@@ -17,7 +17,7 @@ class Finding:
     exit_code: int = 0
 
 
-def check_voucherify(lister: CustomerLister) -> Finding:
+def check_voucherify(lister: CustomerLister) -> CheckResult:
     """Ask for one customer: proves address, key and role; costs one call."""
 
     def ask() -> str:
@@ -28,7 +28,7 @@ def check_voucherify(lister: CustomerLister) -> Finding:
     return _looked_at("voucherify", ask)
 
 
-def check_crm(destination: Destination) -> Finding:
+def check_crm(destination: Destination) -> CheckResult:
     """Let the adapter prove what it can without writing."""
 
     def ask() -> str:
@@ -38,13 +38,13 @@ def check_crm(destination: Destination) -> Finding:
     return _looked_at("crm", ask)
 
 
-def check_ledger(open_and_close: Callable[[], str]) -> Finding:
+def check_ledger(open_and_close: Callable[[], str]) -> CheckResult:
     """Open the ledger, if there is one, or see that it can be made."""
     return _looked_at("ledger", open_and_close)
 
 
-def _looked_at(what: str, look: Callable[[], str]) -> Finding:
+def _looked_at(what: str, look: Callable[[], str]) -> CheckResult:
     try:
-        return Finding(what, look())
+        return CheckResult(what, look())
     except HoldersyncError as error:
-        return Finding(what, str(error), error.exit_code)
+        return CheckResult(what, str(error), error.exit_code)

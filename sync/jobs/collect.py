@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from sync.errors import (
     CustomerGoneError,
@@ -18,79 +17,57 @@ from sync.errors import (
     LeaveError,
     RefusedError,
     UnreadableError,
-    VendorChangedError,
+)
+from sync.jobs.enough import (
+    NO_STREAK,
+    SAME_IN_A_ROW,
+    UNAVAILABLE,
+    Streak,
+    too_many_alike,
+    too_many_gone,
 )
 from sync.jobs.gone import OnCustomerGone, what_follows
-from sync.jobs.pages import Reading, advanced, begin
-from sync.jobs.watch import Watch
+from sync.jobs.pages import CustomerWindow, advanced, begin
+from sync.jobs.ports import PageReader, Progress, Watch
 from sync.ledger.findings import Stored
 from sync.ledger.reading import Known
-from sync.model.event import Finding, Gone, Page
+from sync.model.event import Page
 from sync.model.summary import CustomerCount, EventCount
-from sync.model.unassignment import Assignment, CustomerId
+from sync.model.unassignment import CustomerId
 from sync.model.window import Bookmark, Window, moved_cursor
 
-SAME_IN_A_ROW = 5
-"""So many customers ending alike, one after the other, end the reading."""
-
-
-class Progress(Protocol):
-    """Where a run, or a backfill, keeps what was found and how far it read."""
-
-    def page_read(
-        self,
-        customer_id: CustomerId,
-        findings: tuple[Finding, ...],
-        bookmark: Bookmark | None,
-        now: datetime,
-    ) -> Stored:
-        """Store a page and where to go on."""
-
-    def window_read(
-        self,
-        customer_id: CustomerId,
-        findings: tuple[Finding, ...],
-        cursor: datetime | None,
-        now: datetime,
-    ) -> Stored:
-        """Store the last page of a window."""
-
-    def restart(self, customer_id: CustomerId) -> None:
-        """Drop a bookmark that was refused."""
-
-    def held_by(self, customer_id: CustomerId) -> tuple[Assignment, ...]:
-        """Give what a customer is known to hold."""
-
-    def gone(self, gone: Gone, now: datetime) -> Stored:
-        """Store that a customer was deleted."""
-
-
-class PageReader(Protocol):
-    """Fetches one page; called in worker threads."""
-
-    def fetch(self, customer_id: CustomerId, window: Window, after: str | None) -> Page:
-        """Read the page behind the event `after`, or the first one."""
+TOLD_BY_NAME = 5
+"""So many customers that failed are told of one by one."""
+LOOK_UP_AFTER = 0.2
+"""Seconds after which a slow answer doesn't keep us from hearing that we should stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a collection did; `stopped_by` is what ended it before everybody was asked."""
+    """What a collection did; `stopped_by` is what ended it before everybody was asked.
+
+    `failures` tells of the first customers that could not be read, which one and why.
+    """
 
     customers: CustomerCount
     events: EventCount
     stopped_by: HoldersyncError | None = None
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
-    """Customers that ended alike, one after the other."""
+class CollectRules:
+    """What bounds a collection.
 
-    signature: str = ""
-    length: int = 0
+    Args:
+        in_line: fetches under way or waiting for a worker, at most.
+        on_gone: what a deleted customer's known assignments become.
+        gone_at_most: a person's word: so many deleted customers are believed, however many.
+    """
 
-    def with_one(self, signature: str) -> "Streak":
-        """Count one more; another signature begins anew."""
-        return Streak(signature, self.length + 1 if signature == self.signature else 1)
+    in_line: int
+    on_gone: OnCustomerGone
+    gone_at_most: int = 0
 
 
 class Collector:
@@ -100,8 +77,7 @@ class Collector:
         reader: fetches pages, in the executor's threads.
         progress: stores pages; called in this thread only.
         executor: runs fetches; one that runs them at once works too.
-        in_line: fetches under way or waiting for a worker, at most.
-        on_gone: what a deleted customer's known assignments become.
+        rules: what bounds it.
         window_of: decides the window of a customer that has no bookmark.
         now: the local time, UTC.
         watch: told how far it is; raises to end the collection.
@@ -112,9 +88,8 @@ class Collector:
         reader: PageReader,
         progress: Progress,
         executor: Executor,
+        rules: CollectRules,
         *,
-        in_line: int,
-        on_gone: OnCustomerGone,
         window_of: Callable[[Known], Window],
         now: Callable[[], datetime],
         watch: Watch,
@@ -122,36 +97,65 @@ class Collector:
         self._reader = reader
         self._progress = progress
         self._executor = executor
-        self._in_line = in_line
-        self._on_gone = on_gone
+        self._rules = rules
         self._window_of = window_of
         self._now = now
         self._watch = watch
-        self._in_flight: dict[Future[Page], Reading] = {}
+        self._in_flight: dict[Future[Page], CustomerWindow] = {}
         self._customers = CustomerCount()
         self._events = EventCount()
         self._complete = 0
-        self._streak = Streak()
+        self._gone: list[CustomerId] = []
+        self._not_again: set[CustomerId] = set()
+        self._failures: list[str] = []
+        self._streak = NO_STREAK
+        self._proven = False
         self._stopped_by: HoldersyncError | None = None
 
-    def collect(self, customers: Iterator[Known], *, selected: int, proven: bool) -> Collected:
-        """Read everybody; the first call is made alone unless the key is `proven` already.
+    def collect(
+        self, customers: Iterator[Known], *, selected: int, proven: bool, streak: Streak = NO_STREAK
+    ) -> Collected:
+        """Read everybody, then those who were hinted at meanwhile, each of them once.
 
+        Calls are made one by one until one was answered, unless the key is `proven` already.
         What is under way when something ends the reading is still stored.
         """
-        in_line = self._in_line if proven else 1
-        while self._top_up(customers, in_line):
-            done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
+        self._proven, self._streak = proven, streak
+        self._read(customers, selected)
+        while hinted := self._hinted_meanwhile():
+            self._read(iter(hinted), selected)
+        self._record_gone()
+        return Collected(
+            self._counted(selected), self._events, self._stopped_by, tuple(self._failures)
+        )
+
+    def _counted(self, selected: int) -> CustomerCount:
+        count = self._customers
+        # Who was hinted at meanwhile came on top of those who were selected.
+        known = max(selected, count.asked)
+        left = known - self._complete - count.failed - count.gone
+        return replace(count, selected=known, left=max(0, left))
+
+    def _read(self, customers: Iterator[Known], selected: int) -> None:
+        while self._top_up(customers):
+            done, _ = wait(self._in_flight, LOOK_UP_AFTER, FIRST_COMPLETED)
             for future in [each for each in self._in_flight if each in done]:
                 self._take(future, self._in_flight.pop(future))
             self._look_up()
-            in_line = self._in_line
             self._watch.read(self._ended(), selected)
-        left = max(0, selected - self._ended())
-        count = replace(self._customers, selected=selected, left=left)
-        return Collected(count, self._events, self._stopped_by)
 
-    def _top_up(self, customers: Iterator[Known], in_line: int) -> bool:
+    def _hinted_meanwhile(self) -> list[Known]:
+        if self._stopped_by is not None:
+            return []
+        # Customers may hint at one another: a hint is followed once, and nobody is asked again who
+        # was not to be read in this run.
+        hinted = self._progress.hinted_meanwhile()
+        new = [known for known in hinted if known.customer_id not in self._not_again]
+        self._not_again |= {known.customer_id for known in new}
+        return new
+
+    def _top_up(self, customers: Iterator[Known]) -> bool:
+        in_line = self._rules.in_line if self._proven else 1
         while self._stopped_by is None and len(self._in_flight) < in_line:
             known = next(customers, None)
             if known is None:
@@ -160,15 +164,24 @@ class Collector:
         return bool(self._in_flight)
 
     def _ended(self) -> int:
-        return self._complete + self._customers.gone + self._customers.failed
+        return self._complete + self._customers.failed + len(self._gone)
 
-    def _fetch(self, reading: Reading) -> None:
+    def _fetch(self, reading: CustomerWindow) -> None:
         future = self._executor.submit(
             self._reader.fetch, reading.known.customer_id, reading.window, reading.after
         )
         self._in_flight[future] = reading
 
-    def _take(self, future: Future[Page], reading: Reading) -> None:
+    def _stop(self, error: HoldersyncError) -> None:
+        """End the reading: what waits for a worker is not sent any more."""
+        self._stopped_by = self._stopped_by or error
+        self._in_flight = {
+            future: reading for future, reading in self._in_flight.items() if not future.cancel()
+        }
+
+    def _take(self, future: Future[Page], reading: CustomerWindow) -> None:
+        if future.cancelled():
+            return
         failure = future.exception()
         if reading.fresh and (failure is None or isinstance(failure, LeaveError)):
             self._customers = replace(self._customers, asked=self._customers.asked + 1)
@@ -177,15 +190,16 @@ class Collector:
         except LeaveError as error:
             self._leave(reading, error)
         except HoldersyncError as error:
-            self._stopped_by = self._stopped_by or error
+            self._stop(error)
 
     def _look_up(self) -> None:
         try:
             self._watch.go_on()
         except HoldersyncError as error:
-            self._stopped_by = self._stopped_by or error
+            self._stop(error)
 
-    def _store(self, reading: Reading, page: Page) -> None:
+    def _store(self, reading: CustomerWindow, page: Page) -> None:
+        self._proven = True
         self._events = replace(
             self._events,
             read=self._events.read + page.read,
@@ -205,42 +219,63 @@ class Collector:
             self._count(self._progress.page_read(customer_id, page.findings, mark, self._now()))
             self._go_on(moved)
 
-    def _finish(self, reading: Reading, page: Page) -> None:
+    def _finish(self, reading: CustomerWindow, page: Page) -> None:
         began = reading.server_time or page.server_time
         cursor = moved_cursor(reading.known.cursor, reading.newest, began)
         customer_id = reading.known.customer_id
         stored = self._progress.window_read(customer_id, page.findings, cursor, self._now())
         self._count(stored)
         self._complete += 1
-        self._streak = Streak()
+        self._streak = NO_STREAK
 
-    def _go_on(self, reading: Reading) -> None:
+    def _go_on(self, reading: CustomerWindow) -> None:
         if self._stopped_by is None:
             self._fetch(reading)
 
-    def _leave(self, reading: Reading, error: LeaveError) -> None:
+    def _leave(self, reading: CustomerWindow, error: LeaveError) -> None:
         customer_id = reading.known.customer_id
         if reading.resumed and isinstance(error, RefusedError):
             self._progress.restart(customer_id)
             known = replace(reading.known, bookmark=None)
             self._go_on(replace(begin(known, self._window_of(known)), fresh=False))
+        elif isinstance(error, CustomerGoneError) and self._progress.is_known(customer_id):
+            self._proven = True
+            self._streak = NO_STREAK
+            self._gone.append(customer_id)
+            self._not_again.add(customer_id)
         elif isinstance(error, CustomerGoneError):
-            held = self._progress.held_by(customer_id)
-            gone = what_follows(customer_id, held, self._on_gone, self._now())
-            self._count(self._progress.gone(gone, self._now()))
-            self._customers = replace(self._customers, gone=self._customers.gone + 1)
-            self._streak = Streak()
+            self._fail(customer_id, error, "Voucherify never knew it: see where this id comes from")
         else:
-            self._fail(error)
+            self._fail(customer_id, error, str(error))
+            self._lengthen_streak(error)
 
-    def _fail(self, error: LeaveError) -> None:
-        signature = error.signature if isinstance(error, FailedError) else "unavailable"
+    def _fail(self, customer_id: CustomerId, error: LeaveError, why: str) -> None:
+        self._not_again.add(customer_id)
         if isinstance(error, FailedError):
             self._customers = replace(self._customers, failed=self._customers.failed + 1)
+        if len(self._failures) < TOLD_BY_NAME:
+            self._failures.append(f"customer {customer_id} was not read: {why}")
+
+    def _lengthen_streak(self, error: LeaveError) -> None:
+        signature = error.signature if isinstance(error, FailedError) else UNAVAILABLE
         self._streak = self._streak.with_one(signature)
-        if self._streak.length < SAME_IN_A_ROW or self._stopped_by is not None:
+        if self._streak.length >= SAME_IN_A_ROW:
+            self._stop(too_many_alike(error))
+
+    def _record_gone(self) -> None:
+        """Believe that customers were deleted, unless so many say so that it may be an error.
+
+        Decided at the end, since nobody asks for a deleted customer again.
+        """
+        gone = len(self._gone)
+        if gone >= SAME_IN_A_ROW and gone > max(self._complete, self._rules.gone_at_most):
+            self._stop(too_many_gone(gone))
             return
-        self._stopped_by = _too_many(error)
+        for customer_id in self._gone:
+            held = self._progress.held_by(customer_id)
+            follows = what_follows(customer_id, held, self._rules.on_gone, self._now())
+            self._count(self._progress.gone(follows, self._now()))
+        self._customers = replace(self._customers, gone=gone)
 
     def _count(self, stored: Stored) -> None:
         self._events = replace(
@@ -248,10 +283,3 @@ class Collector:
             new=self._events.new + stored.new,
             invalid=self._events.invalid + stored.invalid,
         )
-
-
-def _too_many(error: LeaveError) -> HoldersyncError:
-    told = f"{SAME_IN_A_ROW} customers in a row ended alike, the last one with: {error}"
-    if isinstance(error, FailedError):
-        return VendorChangedError(f"{told}. Voucherify may have changed; nothing more is asked")
-    return LeaveError(f"{told}. Nothing more is asked in this run")

@@ -4,13 +4,15 @@ What becomes of a delivery is decided by `settled`, a function; the ledger store
 follows the CRM's answer, so a kill in between repeats a call, and a repeat changes nothing.
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sync.crm.adapter import Destination
-from sync.errors import AbortError, HoldersyncError, ParkError, TellUserError
+from sync.errors import AbortError, HoldersyncError, ParkError
 from sync.ledger.deliveries import Deliveries, Place
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.outcome import FINAL, Outcome, Result
@@ -27,7 +29,7 @@ ASK_AGAIN = timedelta(days=1)
 class DeliveryRules:
     """What bounds a delivery.
 
-    `at_most` is the brake: more rows than this are not written without a person's word.
+    `at_most` is the brake: more rows that are due are not written without a person's word.
     `not_found_for` is how long a missing contact is looked for.
     """
 
@@ -144,7 +146,7 @@ class Deliverer:
         stopped_by: HoldersyncError | None = None
         try:
             self._deliver_all(due_at)
-        except (AbortError, ParkError, TellUserError) as error:
+        except HoldersyncError as error:
             stopped_by = error
         self._count_failures()
         return Delivered(
@@ -168,11 +170,19 @@ class Deliverer:
             behind = Place(last.unassigned_at, last.holder_id)
 
     def _told(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
-        outcomes = self._destination.unassign([delivery.unassignment for delivery in batch])
-        if len(outcomes) != len(batch):
+        unassignments = [delivery.unassignment for delivery in batch]
+        try:
+            outcomes = tuple(self._destination.unassign(unassignments))
+        except HoldersyncError:
+            raise
+        except Exception as error:
+            # The one place where strangers' code runs: whatever it raises must not end the
+            # reading, and its text may hold anything.
+            raise AbortError(_failed_inside(self._destination.destination, error)) from error
+        if len(outcomes) != len(batch) or not all(isinstance(each, Outcome) for each in outcomes):
             msg = (
-                f"the adapter of {self._destination.destination} gave {len(outcomes)} outcomes for "
-                f"{len(batch)} unassignments; nothing of this batch is stored as delivered"
+                f"the adapter of {self._destination.destination} did not give one Outcome for each "
+                f"of {len(batch)} unassignments; nothing of this batch is stored as delivered"
             )
             raise AbortError(msg)
         return outcomes
@@ -200,9 +210,9 @@ class Deliverer:
     def _held_back(self, by_campaign: Mapping[str, int]) -> Delivered:
         count = sum(by_campaign.values())
         msg = (
-            f"{count} unassignments are pending, more than HOLDERSYNC_MAX_UNASSIGNMENTS "
-            f"({self._rules.at_most}); none was written. If this is right: "
-            f"holdersync run --allow {count}"
+            f"{count} unassignments are due, more than HOLDERSYNC_MAX_UNASSIGNMENTS "
+            f"({self._rules.at_most}); none was written. If this is "
+            f"right, say so: holdersync run --allow {count}"
         )
         brake = ParkError(msg, by="brake")
         return Delivered(self._outcomes(), ended=True, stopped_by=brake, held_back=by_campaign)
@@ -212,3 +222,12 @@ class Deliverer:
             result.value: self._results[result] for result in Result if result is not Result.RETRY
         }
         return OutcomeCount(**counted)
+
+
+def _failed_inside(destination: str, error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return (
+        f"the adapter of {destination} failed with {type(error).__name__}{where}; that is for its "
+        "author, and what it was told stays pending"
+    )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sync.jobs.gone import OnCustomerGone, what_follows
 from sync.ledger.ledger import Ledger
 from sync.ledger.letters import Letter, accept_event, change_reason, revive_delivery
-from sync.ledger.reading import Reading
+from sync.ledger.reading import RunProgress
 from sync.model.event import Finding, Invalid, Unassigned
 from sync.model.unassignment import CustomerId
 from sync.model.window import Window
@@ -80,7 +80,7 @@ def _retry_customer(
     ledger: Ledger, letter: Letter, rules: RetryRules, run_id: str, now: datetime
 ) -> Retried:
     customer_id = CustomerId(letter.customer_id or "")
-    reading = Reading(ledger, run_id, now)
+    reading = RunProgress(ledger, run_id, now)
     gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
     derived = [Unassigned(each) for each in gone.derived]
     accept_event(ledger, letter, derived, run_id, now, still_open=gone.letter)

@@ -7,11 +7,38 @@ from sync.errors import UnreadableError
 from sync.ledger.reading import Known
 from sync.model.event import Page
 from sync.model.window import Window
-from sync.voucherify.activity import Trail
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Trail:
+    """Notices a list that goes in circles, in constant memory.
+
+    Cursors are compared with one kept cursor, which is renewed after 1, 2, 4, 8 … pages: any circle
+    is found, however long the way into it. Method: R. P. Brent, "An improved Monte Carlo
+    factorization algorithm", BIT 20 (1980).
+    """
+
+    kept: str | None = None
+    steps: int = 0
+    renew_at: int = 1
+
+    def followed(self, cursor: str) -> "Trail":
+        """Go on to `cursor`.
+
+        Raises:
+            UnreadableError: it was met before.
+        """
+        if cursor == self.kept:
+            msg = f"the list goes in circles at {cursor}: Voucherify gave this cursor twice"
+            raise UnreadableError(msg, signature="cursor repeats")
+        steps = self.steps + 1
+        if steps == self.renew_at:
+            return Trail(cursor, 0, self.renew_at * 2)
+        return replace(self, steps=steps)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerWindow:
     """One customer being read: the window, the place in it, and what the cursor will rest on."""
 
     known: Known
@@ -25,15 +52,17 @@ class Reading:
     fresh: bool = True
 
 
-def begin(known: Known, window: Window) -> Reading:
+def begin(known: Known, window: Window) -> CustomerWindow:
     """Start a customer's window, or go on with the one that was cut short."""
     mark = known.bookmark
     if mark is None:
-        return Reading(known, window)
-    return Reading(known, mark.window, mark.after, mark.server_time, mark.newest, resumed=True)
+        return CustomerWindow(known, window)
+    return CustomerWindow(
+        known, mark.window, mark.after, mark.server_time, mark.newest, resumed=True
+    )
 
 
-def advanced(reading: Reading, page: Page) -> Reading:
+def advanced(reading: CustomerWindow, page: Page) -> CustomerWindow:
     """Take a page in: where to go on, and what the cursor will rest on.
 
     Raises:

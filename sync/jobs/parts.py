@@ -5,38 +5,22 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sync.crm.adapter import Destination
-from sync.jobs.collect import PageReader
+from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
-from sync.jobs.gone import OnCustomerGone
-from sync.jobs.watch import Watch
-from sync.ledger.budget import Spent
+from sync.jobs.ports import Meter, PageReader, Watch
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
-from sync.transport import CallCount
 from sync.voucherify.customers import CustomerLister
-
-
-class Meter(Protocol):
-    """Knows what was spent."""
-
-    def count(self) -> CallCount:
-        """Give the calls of this process."""
-
-    def spent(self) -> Spent:
-        """Give our own count of the billing cycle."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRules:
-    """How the activity is read; see design of the cursor in `model.window`."""
+    """How far back the activity is read: behind each cursor, and by the first run."""
 
     lookback: timedelta
     initial_lookback: timedelta
-    on_gone: OnCustomerGone
-    in_line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +39,7 @@ class Parts:
     destination: Destination
     meter: Meter
     read_rules: ReadRules
+    collect_rules: CollectRules
     delivery_rules: DeliveryRules
     deliver_lock: Callable[[], AbstractContextManager[None]]
     watch: Watch

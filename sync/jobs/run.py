@@ -1,20 +1,23 @@
 """One scheduled pass: deliver what is pending, read what is new, deliver that."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from sync.errors import HoldersyncError, LeaveError
 from sync.jobs.collect import Collector
 from sync.jobs.deliver import Deliverer
+from sync.jobs.enough import NO_STREAK, VOUCHERIFY_DOWN
 from sync.jobs.parts import Parts
+from sync.jobs.ports import Progress
 from sync.jobs.selection import CustomerSource, batches
 from sync.jobs.tally import Report, Tally
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.letters import count_open
+from sync.ledger.listing import listing_to_do, read_listing
 from sync.ledger.lock import LockTakenError
-from sync.ledger.reading import Known, Reading
+from sync.ledger.reading import Known, RunProgress
 from sync.ledger.runs import finish_run, start_run
 from sync.model.summary import CallCounts, Summary, exit_code, result_of
 from sync.model.window import Window, window_to_read
@@ -60,6 +63,19 @@ def deliver(parts: Parts, tally: Tally) -> None:
         deliveries.enqueue()
 
 
+def collector(parts: Parts, progress: Progress, window_of: Callable[[Known], Window]) -> Collector:
+    """Put together what reads customers, for a run or a backfill."""
+    return Collector(
+        parts.reader,
+        progress,
+        parts.executor,
+        parts.collect_rules,
+        window_of=window_of,
+        now=parts.now,
+        watch=parts.watch,
+    )
+
+
 @contextmanager
 def recorded(parts: Parts) -> Iterator[None]:
     """Store that the run began, and that it failed if a bug or a lost ledger ends it."""
@@ -89,69 +105,78 @@ def finished(parts: Parts, tally: Tally) -> Report:
         summary=json.dumps(summary.as_json()),
         finished_at=summary.finished_at,
     )
-    return Report(summary, code, tuple(tally.problems), dict(tally.held_back))
+    return Report(summary, code, tuple(tally.problems), tally.new_letters, dict(tally.held_back))
 
 
 def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
-    reading = Reading(parts.ledger, parts.start.run_id, parts.start.started_at)
+    reading = RunProgress(parts.ledger, parts.start.run_id, parts.start.started_at)
     horizon, proven = _select(parts, source, reading, tally)
     rules = parts.read_rules
 
     def window_of(known: Known) -> Window:
         return window_to_read(known.cursor, rules.lookback, horizon)
 
-    collector = Collector(
-        parts.reader,
-        reading,
-        parts.executor,
-        in_line=rules.in_line,
-        on_gone=rules.on_gone,
-        window_of=window_of,
-        now=parts.now,
-        watch=parts.watch,
+    is_down = source.ids is None and not proven
+    tally.collected(
+        collector(parts, reading, window_of).collect(
+            reading.to_ask(),
+            selected=reading.selected(),
+            proven=proven,
+            streak=VOUCHERIFY_DOWN if is_down else NO_STREAK,
+        )
     )
-    selected = reading.selected()
-    tally.collected(collector.collect(reading.to_ask(), selected=selected, proven=proven))
 
 
 def _select(
-    parts: Parts, source: CustomerSource, reading: Reading, tally: Tally
+    parts: Parts, source: CustomerSource, reading: RunProgress, tally: Tally
 ) -> tuple[datetime, bool]:
     """Take the source's customers into this run.
 
     Gives the horizon, stored by the first run, and whether Voucherify answered, so that the key is
     proven.
     """
-    horizon = parts.ledger.horizon()
-    proven = False
-    if source.ids is not None:
+    if source.ids is None:
+        proven = _list(parts, reading, tally)
+        horizon = parts.ledger.horizon()
         if horizon is None:
-            horizon = _first_horizon(parts, parts.lister.first_answer().server_time)
-            proven = True
+            msg = "no customer is known yet, so there is nothing to read"
+            raise LeaveError(msg)
+    else:
+        horizon, proven = _first_horizon(parts)
         for batch in batches(source.ids):
-            reading.select(batch, listed=False)
+            reading.select_named(batch)
             parts.watch.listed(len(batch))
-        return horizon, proven
+    reading.select_known(hinted_only=source.ids is not None)
+    return horizon, proven
+
+
+def _list(parts: Parts, reading: RunProgress, tally: Tally) -> bool:
+    """Go on with the list of customers; tell whether Voucherify answered."""
+    listing = listing_to_do(read_listing(parts.ledger), parts.now())
+    proven = False
     try:
-        for page in parts.lister.pages():
+        for page in parts.lister.pages(listing.reached):
+            if not proven:
+                parts.ledger.set_horizon(page.server_time - parts.read_rules.initial_lookback)
             proven = True
-            horizon = horizon or _first_horizon(parts, page.server_time)
-            stored = reading.select(page.customer_ids, listed=True, invalid=page.invalid)
+            listing = listing.after(page.reached, parts.now(), is_last=page.is_last)
+            stored = reading.select_listed(page.customer_ids, page.invalid, listing)
             tally.dead_lettered(stored.invalid)
             parts.watch.listed(len(page.customer_ids))
             parts.watch.go_on()
     except LeaveError as error:
         # Whoever is known already can still be asked.
         tally.stopped(error)
-    if horizon is None:
-        msg = "no customer is known yet, so there is nothing to read"
-        raise LeaveError(msg)
-    reading.select_known()
-    return horizon, proven
+    return proven
 
 
-def _first_horizon(parts: Parts, server_time: datetime) -> datetime:
-    return parts.ledger.set_horizon(server_time - parts.read_rules.initial_lookback)
+def _first_horizon(parts: Parts) -> tuple[datetime, bool]:
+    """Give the horizon, and whether a call had to be made for it."""
+    horizon = parts.ledger.horizon()
+    if horizon is not None:
+        return horizon, False
+    server_time = parts.lister.first_answer().server_time
+    return parts.ledger.set_horizon(server_time - parts.read_rules.initial_lookback), True
 
 
 def _summary(parts: Parts, tally: Tally, code: int) -> Summary:

@@ -9,6 +9,7 @@ from sync.errors import TellUserError
 from sync.model.unassignment import CustomerId
 
 ID_COLUMNS = ("customer_id", "id")
+OTHER_SEPARATORS = (";", "\t", "|")
 BATCH = 500
 
 
@@ -70,11 +71,14 @@ def _cells(row: list[str]) -> list[str]:
 
 def _column(header: list[str], name: str) -> int | None:
     """Find the column of the ids; None if the first line is an id itself."""
-    names = [cell.lower() for cell in header]
+    names = [cell.lower().replace(" ", "_") for cell in header]
     for wanted in ID_COLUMNS:
         if wanted in names:
             return names.index(wanted)
-    if len(names) == 1:
+    if len(names) == 1 and not any(mark in names[0] for mark in OTHER_SEPARATORS):
         return None
-    msg = f"{name}: the first line names no column {' or '.join(ID_COLUMNS)}"
+    msg = (
+        f"{name}: the first line names no column {' or '.join(ID_COLUMNS)}; give one id per line, "
+        "or a CSV with commas"
+    )
     raise TellUserError(msg)

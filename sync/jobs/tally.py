@@ -11,7 +11,6 @@ from sync.model.summary import CustomerCount, EventCount, OutcomeCount, Summary
 
 UNAVAILABLE = LeaveError.exit_code
 DEAD_LETTERED = 65
-LOOK = "holdersync dead-letters list tells which and why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class Report:
     summary: Summary
     exit_code: int
     problems: tuple[str, ...]
+    new_letters: int
     held_back: Mapping[str, int]
 
 
@@ -37,6 +37,7 @@ class Tally:
         self.problems: list[str] = []
         self.reasons: set[int] = set()
         self.parked: ParkError | None = None
+        self.new_letters = 0
         self.held_back: dict[str, int] = {}
         self.delivery_ended = False
 
@@ -53,6 +54,8 @@ class Tally:
         self._add_events(collected.events)
         if collected.stopped_by is not None:
             self.stopped(collected.stopped_by)
+        for failure in collected.failures:
+            self._tell(failure)
         missed = collected.customers.failed + collected.customers.left
         if missed and not isinstance(collected.stopped_by, ParkError):
             self.reasons.add(UNAVAILABLE)
@@ -69,7 +72,7 @@ class Tally:
         self.held_back |= delivered.held_back or {}
         if delivered.new_letters:
             self.reasons.add(DEAD_LETTERED)
-            self._tell(f"{delivered.new_letters} deliveries were refused; {LOOK}")
+            self.new_letters += delivered.new_letters
         if delivered.unavailable:
             self.reasons.add(UNAVAILABLE)
             self._tell("the CRM could not take some unassignments; they stay pending")
@@ -82,7 +85,7 @@ class Tally:
         self.events = EventCount(*sums)
         if events.invalid:
             self.reasons.add(DEAD_LETTERED)
-            self._tell(f"{events.invalid} events could not be understood; {LOOK}")
+            self.new_letters += events.invalid
 
     def _tell(self, problem: str) -> None:
         if problem not in self.problems:
@@ -100,4 +103,4 @@ def not_begun(start: RunStart, error: ParkError) -> Report:
         finished_at=start.started_at,
         destination=start.destination,
     )
-    return Report(summary, error.exit_code, (str(error),), {})
+    return Report(summary, error.exit_code, (str(error),), 0, {})

@@ -180,7 +180,7 @@ class Budget:
 
     def spent(self) -> Spent:
         """Give our own count of the cycle."""
-        with self._mutex, self._ledger.reading() as connection:
+        with self._mutex, self._ledger.read_only() as connection:
             row = self._read(connection)
             leased = self._leased_of(row)
         return Spent(

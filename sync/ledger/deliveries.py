@@ -57,7 +57,7 @@ class Deliveries:
 
     def pending(self) -> int:
         """Count what is still to be delivered, due or not."""
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             mine = and_(self._mine(), deliveries.c.status == Status.PENDING)
             return connection.execute(select(func.count()).where(mine)).scalar_one()
 
@@ -74,7 +74,7 @@ class Deliveries:
             .group_by(name)
             .order_by(count.desc(), name)
         )
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def due(self, now: datetime, limit: int, behind: Place | None) -> tuple[Delivery, ...]:
@@ -94,7 +94,7 @@ class Deliveries:
         )
         if behind is not None:
             query = query.where(_behind(behind))
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             return tuple(_delivery(row) for row in connection.execute(query))
 
     def settle(self, settlements: Sequence[Settlement], now: datetime) -> int:

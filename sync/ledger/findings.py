@@ -38,8 +38,8 @@ def store_findings(
                 new += _store_unassignment(connection, unassignment, run_id, now)
             case Assigned(assignment):
                 _store_assignment(connection, assignment)
-            case Hint(customer_id):
-                _store_hint(connection, customer_id, now)
+            case Hint():
+                _store_hint(connection, finding, run_id, now)
             case Invalid():
                 invalid += _store_event_letter(connection, finding, asked, run_id, now)
     return Stored(new, invalid)
@@ -148,11 +148,20 @@ def _store_assignment(connection: Connection, known: Assignment) -> None:
     insert_new(connection, assignments, values)
 
 
-def _store_hint(connection: Connection, customer_id: CustomerId, now: datetime) -> None:
-    if not insert_new(connection, customers, {"customer_id": customer_id, "hinted_at": now}):
-        connection.execute(
-            update(customers).where(customers.c.customer_id == customer_id).values(hinted_at=now)
-        )
+def is_news(connection: Connection, hint: Hint) -> bool:
+    """Tell whether the unassignment that a hint speaks of is still to be found."""
+    known = select(unassignments.c.number).where(unassignments.c.holder_id == hint.holder_id)
+    return connection.execute(known).first() is None
+
+
+def _store_hint(connection: Connection, hint: Hint, run_id: str, now: datetime) -> None:
+    if not is_news(connection, hint):
+        return
+    # Into this run's selection too: whoever was named by a source_id is asked by the real id.
+    values = {"hinted_at": now, "selected_by": run_id}
+    statement = insert_into(connection, customers).values(customer_id=hint.customer_id, **values)
+    key = [customers.c.customer_id]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))
 
 
 def _store_event_letter(

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine, event, insert, select, update
 from sqlalchemy.engine import URL, Connection
 
-from sync.database import reading, sqlite_engine
+from sync.database import read_only, sqlite_engine
 from sync.errors import TellUserError
 from sync.ledger.schema import (
     MIGRATIONS,
@@ -49,13 +49,13 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def read_only(self) -> Iterator[Connection]:
         """Read one consistent state, without keeping a writer waiting.
 
         Raises:
             TellUserError: the database can't be used.
         """
-        with told(self.where), reading(self.engine) as connection:
+        with told(self.where), read_only(self.engine) as connection:
             yield connection
 
     def bind(self, base_url: str, app_id: str, now: datetime) -> None:
@@ -67,7 +67,13 @@ class Ledger:
         with self.transaction() as connection:
             row = connection.execute(select(project.c.base_url, project.c.app_id)).first()
             if row is None:
-                values = {"id": 1, "base_url": base_url, "app_id": app_id, "created_at": now}
+                values = {
+                    "id": 1,
+                    "base_url": base_url,
+                    "app_id": app_id,
+                    "created_at": now,
+                    "listing_whole": False,
+                }
                 connection.execute(insert(project).values(values))
             elif (row.base_url, row.app_id) != (base_url, app_id):
                 raise _another_project(self.where, row.base_url, base_url)
@@ -78,7 +84,7 @@ class Ledger:
         Raises:
             TellUserError: it belongs to another project.
         """
-        with self.reading() as connection:
+        with self.read_only() as connection:
             row = connection.execute(select(project.c.base_url, project.c.app_id)).first()
         if row is not None and (row.base_url, row.app_id) != (base_url, app_id):
             raise _another_project(self.where, row.base_url, base_url)
@@ -90,7 +96,7 @@ class Ledger:
 
     def horizon(self) -> datetime | None:
         """Give the instant from which everybody is read; None before the first run."""
-        with self.reading() as connection:
+        with self.read_only() as connection:
             return connection.execute(select(project.c.horizon)).scalar()
 
     def set_horizon(self, horizon: datetime) -> datetime:

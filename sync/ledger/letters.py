@@ -32,6 +32,7 @@ class Letter:
     destination: str | None
     code: str | None
     found_at: datetime
+    found_by: str
     evidence: str | None
 
 
@@ -46,13 +47,13 @@ def open_letters(ledger: Ledger, numbers: Iterable[int] | None = None) -> Sequen
     )
     if numbers is not None:
         query = query.where(dead_letters.c.id.in_(list(numbers)))
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         return [_letter(row) for row in connection.execute(query)]
 
 
 def count_open(ledger: Ledger) -> int:
     """Count the letters that wait for a person."""
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         return connection.execute(
             select(func.count()).select_from(dead_letters).where(OPEN)
         ).scalar_one()
@@ -129,5 +130,6 @@ def _letter(row: Any) -> Letter:  # noqa: ANN401  # rows are typed by position o
         destination=row.destination,
         code=row.code,
         found_at=row.found_at,
+        found_by=row.found_by,
         evidence=row.evidence,
     )

@@ -38,7 +38,7 @@ def overview(ledger: Ledger) -> Overview:
     by_status = select(deliveries.c.destination, deliveries.c.status, func.count()).group_by(
         deliveries.c.destination, deliveries.c.status
     )
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         bound = connection.execute(select(project)).first()
         total, asked, oldest = connection.execute(known).one()
         per_destination: dict[str, dict[str, int]] = {}

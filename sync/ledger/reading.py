@@ -1,6 +1,6 @@
 """Who is asked, and how far each one's activity was read by the scheduled runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,14 @@ from sync.database import insert_into
 from sync.ledger.bookmarks import COLUMNS, bookmark_in, drop_bookmark, of_reader, save_bookmark
 from sync.ledger.findings import Stored, insert_new, open_letter, store_findings, store_letter
 from sync.ledger.ledger import Ledger
-from sync.ledger.tables import assignments, bookmarks, customers, unassignments
+from sync.ledger.listing import Listing, save_listing
+from sync.ledger.tables import (
+    assignments,
+    backfill_customers,
+    bookmarks,
+    customers,
+    unassignments,
+)
 from sync.model.event import Finding, Gone, Invalid, Unassigned
 from sync.model.unassignment import (
     Assignment,
@@ -23,6 +30,12 @@ from sync.model.unassignment import (
 from sync.model.window import Bookmark
 
 READER = "run"
+NAMED = or_(
+    customers.c.listed_at.is_not(None),
+    customers.c.asked_at.is_not(None),
+    customers.c.hinted_at.is_not(None),
+)
+"""Whom Voucherify named in a list or an event, or answered for in a run."""
 BATCH = 500
 
 
@@ -35,7 +48,7 @@ class Known:
     bookmark: Bookmark | None
 
 
-class Reading:
+class RunProgress:
     """The scheduled runs' view of customers; one object per run.
 
     Who was read leaves the run's selection. So a clock that jumps neither makes a run ask
@@ -44,7 +57,7 @@ class Reading:
     Args:
         ledger: where it is kept.
         run_id: marks what this run selects and finds.
-        started_at: when the run began; a hint that came later is for the next run.
+        started_at: when the run began; marks what it lists, and tells old hints from new ones.
     """
 
     def __init__(self, ledger: Ledger, run_id: str, started_at: datetime) -> None:
@@ -52,36 +65,55 @@ class Reading:
         self._run_id = run_id
         self._started_at = started_at
 
-    def select(
-        self, customer_ids: Sequence[CustomerId], *, listed: bool, invalid: Iterable[Invalid] = ()
-    ) -> Stored:
-        """Take customers into this run; `listed` if Voucherify itself just named them."""
+    def select_named(self, customer_ids: Sequence[CustomerId]) -> None:
+        """Take customers into this run that a person named."""
         with self._ledger.transaction() as connection:
-            _select(connection, customer_ids, self._run_id, listed=listed)
+            select_customers(connection, customer_ids, {"selected_by": self._run_id})
+
+    def select_listed(
+        self, customer_ids: Sequence[CustomerId], invalid: Iterable[Invalid], listing: Listing
+    ) -> Stored:
+        """Take customers into this run that Voucherify just named, and store how far that is."""
+        named = {"selected_by": self._run_id, "listed_at": self._started_at, "gone_at": None}
+        with self._ledger.transaction() as connection:
+            select_customers(connection, customer_ids, named)
+            save_listing(connection, listing)
             return self._store(connection, invalid, None, self._started_at)
 
-    def select_known(self) -> None:
-        """Take everybody into this run who is known and not gone."""
+    def select_known(self, *, hinted_only: bool) -> None:
+        """Take everybody into this run who is known and not gone, or only who was hinted at.
+
+        An id that only a person named, and that was never answered for, is that person's to name.
+        """
+        chosen = customers.c.hinted_at.is_not(None) if hinted_only else NAMED
         with self._ledger.transaction() as connection:
             connection.execute(
                 update(customers)
-                .where(customers.c.gone_at.is_(None))
+                .where(customers.c.gone_at.is_(None), chosen)
                 .values(selected_by=self._run_id)
             )
 
+    def is_known(self, customer_id: CustomerId) -> bool:
+        """Tell whether Voucherify ever named this customer, or answered for it."""
+        with self._ledger.read_only() as connection:
+            return is_known(connection, customer_id)
+
     def selected(self) -> int:
         """Count who is still to be asked in this run."""
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             mine = and_(customers.c.selected_by == self._run_id, customers.c.gone_at.is_(None))
             return connection.execute(select(func.count()).where(mine)).scalar_one()
 
     def to_ask(self) -> Iterator[Known]:
         """Give this run's customers: hinted first, then never asked, then longest not asked."""
-        hinted = customers.c.hinted_at < self._started_at
-        rest = or_(customers.c.hinted_at.is_(None), customers.c.hinted_at >= self._started_at)
-        yield from self._in_batches(hinted)
+        rest = customers.c.hinted_at.is_(None)
+        yield from self._in_batches(customers.c.hinted_at < self._started_at)
         yield from self._in_batches(and_(rest, customers.c.asked_at.is_(None)))
         yield from self._in_batches(and_(rest, customers.c.asked_at.is_not(None)))
+
+    def hinted_meanwhile(self) -> Iterator[Known]:
+        """Give who was hinted at since the run began and is still to be read."""
+        yield from self._in_batches(customers.c.hinted_at >= self._started_at)
 
     def page_read(
         self,
@@ -120,7 +152,7 @@ class Reading:
 
     def held_by(self, customer_id: CustomerId) -> tuple[Assignment, ...]:
         """Give the assignments of a customer that are known and not known to have ended."""
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             return held_by(connection, customer_id)
 
     def gone(self, gone: Gone, now: datetime) -> Stored:
@@ -161,11 +193,20 @@ class Reading:
         )
         if last is not None:
             query = query.where(_behind(*last))
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             return [
                 (Known(row.customer_id, row.cursor, bookmark_in(row)), row.asked_at)
                 for row in connection.execute(query)
             ]
+
+
+def is_known(connection: Connection, customer_id: CustomerId) -> bool:
+    """Tell whether Voucherify ever named this customer, or answered for it."""
+    named = select(customers.c.customer_id).where(customers.c.customer_id == customer_id, NAMED)
+    answered = select(backfill_customers.c.customer_id).where(
+        backfill_customers.c.customer_id == customer_id, backfill_customers.c.done.is_(True)
+    )
+    return connection.execute(named.union_all(answered).limit(1)).first() is not None
 
 
 def held_by(connection: Connection, customer_id: CustomerId) -> tuple[Assignment, ...]:
@@ -214,18 +255,16 @@ def _mark_gone(connection: Connection, customer_id: CustomerId, now: datetime) -
     return bool(connection.execute(was_here.values(values)).rowcount)
 
 
-def _select(
-    connection: Connection, customer_ids: Sequence[CustomerId], run_id: str, *, listed: bool
+def select_customers(
+    connection: Connection, customer_ids: Sequence[CustomerId], marks: Mapping[str, object]
 ) -> None:
+    """Make customers known, and set these columns of theirs."""
     if not customer_ids:
         return
-    changed: dict[str, object] = {"selected_by": run_id}
-    if listed:
-        changed["gone_at"] = None
-    rows = [{"customer_id": each, "selected_by": run_id} for each in dict.fromkeys(customer_ids)]
+    rows = [{"customer_id": each, **marks} for each in dict.fromkeys(customer_ids)]
     statement = insert_into(connection, customers).values(rows)
     connection.execute(
-        statement.on_conflict_do_update(index_elements=[customers.c.customer_id], set_=changed)
+        statement.on_conflict_do_update(index_elements=[customers.c.customer_id], set_=marks)
     )
 
 

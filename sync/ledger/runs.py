@@ -64,7 +64,7 @@ def latest_runs(ledger: Ledger, limit: int, kind: RunKind | None = None) -> Sequ
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
     if kind is not None:
         query = query.where(runs.c.kind == kind)
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         return [
             RunRecord(
                 RunStart(

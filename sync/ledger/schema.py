@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
-from sync.database import reading
+from sync.database import read_only
 from sync.errors import TellUserError
 
 HEAD = "0001"
@@ -33,7 +33,7 @@ class Schema(Enum):
 
 def schema_of(engine: Engine) -> tuple[Schema, str | None]:
     """Tell what the database holds, and its revision if it has one."""
-    with reading(engine) as connection:
+    with read_only(engine) as connection:
         tables = set(inspect(connection).get_table_names())
         if not tables >= SIGNS:
             return (Schema.FOREIGN if tables else Schema.EMPTY), None

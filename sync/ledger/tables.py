@@ -25,6 +25,9 @@ project = Table(
     Column("base_url", Text, nullable=False),
     Column("app_id", Text, nullable=False),
     Column("horizon", UtcDateTime),
+    Column("listing_since", UtcDateTime),
+    Column("listing_reached", UtcDateTime),
+    Column("listing_whole", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     comment="the one Voucherify project that this ledger belongs to",
 )
@@ -35,6 +38,7 @@ customers = Table(
     Column("customer_id", Text, primary_key=True),
     Column("cursor", UtcDateTime),
     Column("asked_at", UtcDateTime),
+    Column("listed_at", UtcDateTime),
     Column("hinted_at", UtcDateTime),
     Column("gone_at", UtcDateTime),
     Column("selected_by", Text),
@@ -176,6 +180,7 @@ backfill_customers = Table(
     Column("backfill_id", Text, ForeignKey("backfills.backfill_id"), primary_key=True),
     Column("customer_id", Text, primary_key=True),
     Column("done", Boolean, nullable=False),
+    Column("hinted", Boolean, nullable=False),
     comment="how far each backfill got with each customer; cursors are not touched",
 )
 

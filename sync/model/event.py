@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync.model.unassignment import Assignment, CustomerId, Unassignment
+from sync.model.unassignment import Assignment, CustomerId, HolderId, Unassignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,13 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """An event of our type about another customer: a reason to ask that one, not a finding."""
+    """An event of our type about another customer: a reason to ask that one, not a finding.
+
+    `holder_id` is the assignment it tells of: once that is known to have ended, nobody is asked.
+    """
 
     customer_id: CustomerId
+    holder_id: HolderId
 
 
 @dataclass(frozen=True, slots=True)

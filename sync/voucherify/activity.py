@@ -6,7 +6,6 @@ Source: Voucherify documentation, "List Customer Activity" (GET /v1/customers/{i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sync.errors import CustomerGoneError, RefusedError, UnreadableError
@@ -22,34 +21,6 @@ PAGE_SIZE = 100
 EDGE = timedelta(milliseconds=1)
 EARLIEST = datetime.min.replace(tzinfo=UTC) + EDGE
 GONE_KEYS = frozenset({"404 not_found", "404 resource_not_found"})
-
-
-@dataclass(frozen=True, slots=True)
-class Trail:
-    """Notices a list that goes in circles, in constant memory.
-
-    Cursors are compared with one kept cursor, which is renewed after 1, 2, 4, 8 … pages: any circle
-    is found, however long the way into it. Method: R. P. Brent, "An improved Monte Carlo
-    factorization algorithm", BIT 20 (1980).
-    """
-
-    kept: str | None = None
-    steps: int = 0
-    renew_at: int = 1
-
-    def followed(self, cursor: str) -> "Trail":
-        """Go on to `cursor`.
-
-        Raises:
-            UnreadableError: it was met before.
-        """
-        if cursor == self.kept:
-            msg = f"the list goes in circles at {cursor}: Voucherify gave this cursor twice"
-            raise UnreadableError(msg, signature="cursor repeats")
-        steps = self.steps + 1
-        if steps == self.renew_at:
-            return Trail(cursor, 0, self.renew_at * 2)
-        return replace(self, steps=steps)
 
 
 class ActivityReader:

@@ -5,7 +5,7 @@ Source: Voucherify documentation, "Authentication", "Errors", "API limits" and "
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -31,26 +31,21 @@ RETRIED = frozenset({408, 425})
 SERVER_ERRORS = range(500, 600)
 
 
-class Getter(Protocol):
-    """What the client needs of a transport."""
-
-    def get(self, url: str, params: Sequence[tuple[str, str]], judge: "Judge") -> Answer:
-        """Get one answer that `judge` accepts."""
-
-
-class Judge(Protocol):
-    """Accepts an answer by returning, refuses it by raising."""
-
-    def __call__(self, answer: Answer, /) -> None:
-        """Judge one answer."""
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The JSON of an accepted answer, and the server's own time (its `Date`, UTC)."""
 
     body: object
     server_time: datetime
+
+
+class Getter(Protocol):
+    """What the client needs of a transport."""
+
+    def get(
+        self, url: str, params: Sequence[tuple[str, str]], judge: Callable[[Answer], Reply]
+    ) -> Reply:
+        """Get what `judge` makes of an answer that it accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +97,9 @@ class VoucherifyClient:
             UnavailableError: retries were used up.
         """
         url = "/".join((self._base_url, "v1", *(quote(part, safe="") for part in path)))
-        answer = self._transport.get(url, params, self._judge)
-        return _reply(answer)
+        return self._transport.get(url, params, self._judge)
 
-    def _judge(self, answer: Answer) -> None:
+    def _judge(self, answer: Answer) -> Reply:
         self._pacer.observe(observed(answer))
         if answer.status in {TOO_MANY, PLAN_EXCEEDED}:
             self._throttled(answer)
@@ -126,7 +120,7 @@ class VoucherifyClient:
                 signature=f"{answer.status} {refusal.key}",
                 resource=(refusal.resource_type, refusal.resource_id),
             )
-        _reply(answer)
+        return _reply(answer)
 
     def _throttled(self, answer: Answer) -> None:
         if _is_cycle_used_up(answer):

@@ -24,12 +24,18 @@ STEP_BACK = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
-    """Up to 100 customers; `total` is what Voucherify says the whole list has, if it does."""
+    """Up to 100 customers; `total` is what Voucherify says the whole list has, if it does.
+
+    `reached` is the last row's creation time, None if that can't be read; `is_last` tells that
+    nobody comes behind.
+    """
 
     server_time: datetime
     customer_ids: tuple[CustomerId, ...]
     invalid: tuple[Invalid, ...]
     total: int | None
+    reached: datetime | None
+    is_last: bool
 
 
 class CustomerLister:
@@ -40,27 +46,28 @@ class CustomerLister:
 
     def first_answer(self) -> CustomerPage:
         """Ask for one customer: the cheapest call that proves the key and tells the time."""
-        return _read(self._client.get(("customers",), [("limit", "1")]))[0]
+        return _read(self._client.get(("customers",), [("limit", "1")]))
 
-    def pages(self) -> Iterator[CustomerPage]:
-        """Give all pages; a customer may come twice, at a seam.
+    def pages(self, reached: datetime | None = None) -> Iterator[CustomerPage]:
+        """Give all pages, or those from the creation time that an earlier listing reached.
+
+        A customer may come twice, at a seam.
 
         Raises:
             UnreadableError: the list can't be followed: another envelope, a page that repeats, or
                 more customers with one creation time than pages reach.
         """
-        since: datetime | None = None
+        since = None if reached is None else reached - STEP_BACK
         while True:
-            last: datetime | None = None
             before: CustomerPage | None = None
             for number in range(1, LAST_PAGE + 1):
-                page, last, is_last = _read(self._client.get(("customers",), _query(number, since)))
+                page = _read(self._client.get(("customers",), _query(number, since)))
                 _check_new(page, before)
                 before = page
                 yield page
-                if is_last:
+                if page.is_last:
                     return
-            since = _next_since(since, last)
+            since = _next_since(since, page.reached)
 
 
 def _query(number: int, since: datetime | None) -> list[tuple[str, str]]:
@@ -90,7 +97,7 @@ def _next_since(since: datetime | None, last: datetime | None) -> datetime:
     return following
 
 
-def _read(reply: Reply) -> tuple[CustomerPage, datetime | None, bool]:
+def _read(reply: Reply) -> CustomerPage:
     fields = reply.body if isinstance(reply.body, Mapping) else {}
     rows = fields.get("customers")
     if not isinstance(rows, list):
@@ -98,15 +105,16 @@ def _read(reply: Reply) -> tuple[CustomerPage, datetime | None, bool]:
         raise UnreadableError(msg, signature="customers")
     # has_more is not a required field: without it a short page is the last one.
     has_more = fields.get("has_more")
-    is_last = not rows or has_more is False or (has_more is None and len(rows) < PAGE_SIZE)
+    ends = not rows or has_more is False or (has_more is None and len(rows) < PAGE_SIZE)
     total = fields.get("total")
-    page = CustomerPage(
+    return CustomerPage(
         server_time=reply.server_time,
         customer_ids=tuple(CustomerId(row["id"]) for row in rows if _has_id(row)),
         invalid=tuple(_invalid(row) for row in rows if not _has_id(row)),
         total=total if isinstance(total, int) and not isinstance(total, bool) else None,
+        reached=_created_at(rows),
+        is_last=ends,
     )
-    return page, _created_at(rows), is_last
 
 
 def _has_id(row: object) -> bool:

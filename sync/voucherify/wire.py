@@ -80,7 +80,7 @@ def read_item(item: object, asked: Asked) -> Item:
     if created_at is not None and not asked.window.holds(created_at):
         return Item(created_at, matched=False, finding=None)
     try:
-        finding = _deleted(item, asked) if kind == UNASSIGNED else _created(item, asked)
+        finding = _deleted(item, asked) if kind == UNASSIGNED else _created(item)
     except DeadLetterError as error:
         finding = _invalid(item, str(error))
     return Item(created_at, matched=kind == UNASSIGNED, finding=finding)
@@ -94,7 +94,7 @@ def _deleted(item: Mapping[str, object], asked: Asked) -> Finding:
     _check_ids_agree(body)
     _check_times(event.created_at, body.holder.created_at, asked.server_time)
     if body.holder.customer_id != asked.customer_id:
-        return Hint(CustomerId(body.holder.customer_id))
+        return Hint(CustomerId(body.holder.customer_id), HolderId(body.holder.id))
     holder = body.holder
     return Unassigned(
         Unassignment(
@@ -114,13 +114,14 @@ def _deleted(item: Mapping[str, object], asked: Asked) -> Finding:
     )
 
 
-def _created(item: Mapping[str, object], asked: Asked) -> Finding:
+def _created(item: Mapping[str, object]) -> Finding | None:
     # An assignment that can't be read must not be ignored: it may be the newer one that an
-    # unassignment has to leave alone.
-    body = parsed(Created, _payload(item), "the assignment's data")
+    # unassignment has to leave alone. One of something else than a voucher never is.
+    payload = _payload(item)
+    if _is_of_something_else(payload.get("holder")):
+        return None
+    body = parsed(Created, payload, "the assignment's data")
     holder = body.holder
-    if holder.customer_id != asked.customer_id:
-        return Hint(CustomerId(holder.customer_id))
     return Assigned(
         Assignment(
             holder_id=HolderId(holder.id),
@@ -132,6 +133,11 @@ def _created(item: Mapping[str, object], asked: Asked) -> Finding:
             assigned_at=holder.created_at,
         )
     )
+
+
+def _is_of_something_else(holder: object) -> bool:
+    what = holder.get("redeemable_object") if isinstance(holder, Mapping) else None
+    return isinstance(what, str) and what != "voucher"
 
 
 def _payload(item: Mapping[str, object]) -> Mapping[str, object]:

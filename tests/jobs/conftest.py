@@ -49,13 +49,15 @@ class Voucherify:
     """Customers and their activity; pages are cut as the real list is.
 
     `faults` are raised by the next fetches of a customer, one each; None lets one pass. `broken`
-    maps a customer and a place to a page that is answered instead.
+    maps a customer and a place to a page that is answered instead. Each customer is created a
+    millisecond after the one before.
     """
 
     def __init__(self, clock, page_size=2):
         self.clock = clock
         self.page_size = page_size
         self.activity = {}
+        self.created = {}
         self.gone = set()
         self.faults = defaultdict(list)
         self.broken = {}
@@ -68,6 +70,9 @@ class Voucherify:
         self.total = None
 
     def happens(self, customer_id, *items):
+        if customer_id not in self.created:
+            later = timedelta(milliseconds=len(self.created))
+            self.created[customer_id] = self.clock() + later
         self.activity.setdefault(customer_id, []).extend(items)
 
     def fetch(self, customer_id, window, after):
@@ -114,17 +119,25 @@ class Voucherify:
 
     def first_answer(self):
         self.listed += 1
-        return CustomerPage(self.clock(), tuple(self.activity)[:1], (), self.total)
+        return CustomerPage(self.clock(), tuple(self.activity)[:1], (), self.total, None, True)
 
-    def pages(self):
-        everybody = [who for who in self.activity if who not in self.gone]
-        for start in range(0, max(1, len(everybody)), 2):
+    def pages(self, reached=None):
+        start, is_last = 0, False
+        while not is_last:
             self.listed += 1
             if self.list_faults and (error := self.list_faults.pop(0)):
                 raise error
+            rows = self._rows(reached)
             invalid = self.invalid_rows if start == 0 else ()
-            page = tuple(CustomerId(who) for who in everybody[start : start + 2])
-            yield CustomerPage(self.clock(), page, tuple(invalid), self.total)
+            page = tuple(CustomerId(who) for who in rows[start : start + 2])
+            last = self.created[page[-1]] if page else None
+            start, is_last = start + 2, start + 2 >= len(rows)
+            yield CustomerPage(self.clock(), page, tuple(invalid), self.total, last, is_last)
+
+    def _rows(self, reached):
+        oldest_first = sorted(self.created, key=lambda who: (self.created[who], who))
+        here = [who for who in oldest_first if who not in self.gone]
+        return [who for who in here if reached is None or self.created[who] >= reached]
 
 
 class Crm:

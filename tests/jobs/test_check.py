@@ -3,7 +3,7 @@
 import pytest
 
 from sync.errors import CredentialsRefusedError, TellUserError
-from sync.jobs.check import Finding, check_crm, check_ledger, check_voucherify
+from sync.jobs.check import CheckResult, check_crm, check_ledger, check_voucherify
 
 
 class Lister:
@@ -45,8 +45,8 @@ def test_what_is_not_as_it_should_be_has_an_exit_code_and_the_next_step():
     refused = CredentialsRefusedError("check the key")
     wrong = TellUserError("make the table")
 
-    assert check_voucherify(Lister(error=refused)) == Finding("voucherify", "check the key", 77)
-    assert check_crm(Place(wrong)) == Finding("crm", "make the table", 78)
+    assert check_voucherify(Lister(error=refused)) == CheckResult("voucherify", "check the key", 77)
+    assert check_crm(Place(wrong)) == CheckResult("crm", "make the table", 78)
 
 
 def test_a_crm_that_can_be_used_is_named():
@@ -57,7 +57,7 @@ def test_a_crm_that_can_be_used_is_named():
 
 
 def test_the_ledger_s_own_words_are_told():
-    assert check_ledger(lambda: "it can be used") == Finding("ledger", "it can be used")
+    assert check_ledger(lambda: "it can be used") == CheckResult("ledger", "it can be used")
 
 
 def test_a_bug_is_no_finding():

@@ -10,6 +10,11 @@ from hypothesis import strategies as st
 from sync.errors import TellUserError
 from sync.jobs.selection import BATCH, batches, read_customer_ids
 
+NO_COLUMN = (
+    r"ids\.csv: the first line names no column customer_id or id; give one id per line, or a CSV "
+    "with commas"
+)
+
 
 def read(text):
     return list(read_customer_ids(io.StringIO(text, newline=""), "ids.csv"))
@@ -33,14 +38,22 @@ def read(text):
         ("id,customer_id\nx,cust_1\n", ["cust_1"]),
         ('id,name\ncust_1,"Ann, of\nYork"\ncust_2,Bob\n', ["cust_1", "cust_2"]),
         ("name,id\nAnn\n,\nBob,\nCid,cust_1\n", ["cust_1"]),
+        ("Customer ID,Name\ncust_1,Ann\n", ["cust_1"]),
+        ("Name,customer id\nAnn,cust_1\n", ["cust_1"]),
+        ("Customer ID\ncust_1\n", ["cust_1"]),
         ("cust_1\ncust_1\n", ["cust_1", "cust_1"]),
+        ("cust_1\ncust;2\n", ["cust_1", "cust;2"]),
         ("cust_1,ann@example.com\n", None),
         ("email,phone\na,b\n", None),
+        ("customer_id;name\ncust_1;Ann\n", None),
+        ("customer_id\tname\ncust_1\tAnn\n", None),
+        ("customer_id|name\ncust_1|Ann\n", None),
+        ("cust_1;cust_2\n", None),
     ],
 )
 def test_ids_are_read_from_lines_or_a_column(text, expected):
     if expected is None:
-        with pytest.raises(TellUserError, match="names no column customer_id or id"):
+        with pytest.raises(TellUserError, match=NO_COLUMN):
             read(text)
     else:
         assert read(text) == expected

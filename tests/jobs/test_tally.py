@@ -24,6 +24,7 @@ def test_a_run_that_could_not_begin_is_parked_by_the_lock():
     assert (summary.result, summary.parked_by, summary.run_id) == ("parked", "lock", "run-1")
     assert (summary.started_at, summary.finished_at) == (at, at)
     assert summary.customers == CustomerCount()
+    assert report.new_letters == 0
 
 
 def test_two_deliveries_of_one_run_are_added_up():
@@ -67,6 +68,34 @@ def test_what_was_not_read_is_a_reason_unless_the_run_parked(collected, reasons)
     assert tally.reasons == reasons
     assert tally.customers == collected.customers
     assert tally.events == collected.events
+
+
+def test_customers_that_were_not_read_are_told_by_name_after_what_ended_the_reading():
+    failures = ("customer cust_1 was not read: no answer", "customer cust_2 was not read: odd")
+    tally = Tally()
+    tally.collected(
+        Collected(CustomerCount(9, 8, failed=1, left=1), EventCount(), LeaveError("no"), failures)
+    )
+
+    assert tally.problems == [
+        "no",
+        *failures,
+        "2 customers were not read; the next run asks them again",
+    ]
+
+
+def test_new_dead_letters_are_counted_wherever_they_come_from():
+    tally = Tally()
+    tally.dead_lettered(0)
+    assert (tally.new_letters, tally.reasons) == (0, set())
+
+    tally.dead_lettered(1)
+    tally.collected(Collected(CustomerCount(), EventCount(invalid=20)))
+    for letters in (300, 4000):
+        tally.delivered(Delivered(OutcomeCount(), new_letters=letters))
+
+    assert (tally.new_letters, tally.reasons, tally.problems) == (4321, {65}, [])
+    assert tally.events == EventCount(invalid=21)
 
 
 def test_the_first_park_is_the_one_that_is_told():

@@ -99,7 +99,7 @@ def rows():
 
     def rows(ledger, table):
         order = list(table.primary_key.columns)
-        with ledger.reading() as connection:
+        with ledger.read_only() as connection:
             found = connection.execute(sa.select(table).order_by(*order))
             return [row._asdict() for row in found]
 

@@ -1,16 +1,19 @@
 """A manual pass over a window: kept apart from the runs, and resumed where it stopped."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.ledger.backfills import Backfill, BackfillReading, begin, unfinished
+from sync.ledger.backfills import Backfill, BackfillProgress, begin, unfinished
 from sync.ledger.findings import Stored
 from sync.ledger.letters import open_letters
-from sync.ledger.reading import BATCH, Known, Reading
+from sync.ledger.listing import Listing
+from sync.ledger.reading import BATCH, Known, RunProgress
 from sync.ledger.tables import bookmarks, customers, unassignments
 from sync.model.event import Gone
 from sync.model.window import Bookmark, Window
+
+LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def window(now):
 @pytest.fixture
 def reading(ledger, window, now):
     mine = begin(ledger, "back-1", window, "all", now)
-    return BackfillReading(ledger, mine.backfill_id, "run-1")
+    return BackfillProgress(ledger, mine.backfill_id, "run-1")
 
 
 def ids(reading):
@@ -60,27 +63,27 @@ def test_it_is_remembered_that_all_customers_are_known(ledger, reading, window):
 
 
 def test_customers_are_taken_in_once_and_those_done_stay_done(reading, now):
-    reading.select(["b", "a", "b"], (), now)
+    reading.select_listed(["b", "a", "b"], (), now)
     reading.window_read("a", (), None, now)
 
-    assert reading.select(["a", "c"], (), now) == Stored()
+    assert reading.select_listed(["a", "c"], (), now) == Stored()
     assert (ids(reading), reading.selected()) == (["b", "c"], 2)
 
 
 def test_selecting_nobody_selects_nobody(reading, now):
-    reading.select([], (), now)
+    reading.select_listed([], (), now)
 
     assert (ids(reading), reading.selected()) == ([], 0)
 
 
 def test_a_list_s_invalid_rows_become_dead_letters(reading, ledger, invalid, now):
-    assert reading.select(["a"], [invalid("sha256:1")], now) == Stored(invalid=1)
+    assert reading.select_listed(["a"], [invalid("sha256:1")], now) == Stored(invalid=1)
     assert len(open_letters(ledger)) == 1
 
 
 def test_nobody_is_given_twice_across_the_seams_of_batches(reading, now):
     everybody = [f"cust_{number:04}" for number in range(2 * BATCH + 3)]
-    reading.select(everybody, (), now)
+    reading.select_listed(everybody, (), now)
     given = []
     for known in reading.to_ask():
         given.append(known.customer_id)
@@ -94,13 +97,13 @@ def test_nobody_is_given_twice_across_the_seams_of_batches(reading, now):
 def test_it_moves_no_cursor_and_no_bookmark_of_the_runs(
     *, reading, ledger, rows, window, unassigned, now
 ):
-    run = Reading(ledger, "run-0", now)
-    run.select(["cust_1"], listed=True)
+    run = RunProgress(ledger, "run-0", now)
+    run.select_listed(["cust_1"], (), LISTING)
     run.window_read("cust_1", (), now, now)
     run.page_read("cust_1", (), Bookmark(Window(now), "evcus_run", now, now), now)
     before = rows(ledger, customers)
 
-    reading.select(["cust_1"], (), now)
+    reading.select_listed(["cust_1"], (), now)
     mark = Bookmark(window, "evcus_back", now, now)
     assert reading.page_read("cust_1", [unassigned()], mark, now) == Stored(new=1)
     assert next(reading.to_ask()) == Known("cust_1", None, mark)
@@ -113,7 +116,7 @@ def test_it_moves_no_cursor_and_no_bookmark_of_the_runs(
 
 
 def test_a_page_without_a_bookmark_keeps_the_one_before(reading, window, now):
-    reading.select(["a"], (), now)
+    reading.select_listed(["a"], (), now)
     mark = Bookmark(window, "evcus_1", now, None)
     reading.page_read("a", (), mark, now)
     reading.page_read("a", (), None, now)
@@ -122,7 +125,7 @@ def test_a_page_without_a_bookmark_keeps_the_one_before(reading, window, now):
 
 
 def test_a_refused_bookmark_is_dropped(reading, window, now):
-    reading.select(["a"], (), now)
+    reading.select_listed(["a"], (), now)
     reading.page_read("a", (), Bookmark(window, "evcus_1", now, None), now)
 
     reading.restart("a")
@@ -133,7 +136,7 @@ def test_a_refused_bookmark_is_dropped(reading, window, now):
 def test_a_deleted_customer_is_done_and_known_to_be_gone(
     *, reading, ledger, rows, unassigned, assigned, now
 ):
-    reading.select(["cust_1"], (), now)
+    reading.select_listed(["cust_1"], (), now)
     reading.page_read("cust_1", [assigned("rh_1")], None, now)
     assert [each.holder_id for each in reading.held_by("cust_1")] == ["rh_1"]
 

@@ -222,5 +222,5 @@ def test_the_count_is_one_row(caller, ledger):
     for _ in range(3):
         caller().call()
 
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(budget)).scalar() == 1

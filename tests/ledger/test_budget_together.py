@@ -232,7 +232,7 @@ class Sharing(RuleBasedStateMachine):
 
     @invariant()
     def the_count_is_never_below_what_was_made(self):
-        with self._ledger.reading() as connection:
+        with self._ledger.read_only() as connection:
             used = connection.exec_driver_sql("SELECT used FROM budget").scalar() or 0
         assert used >= len(self._calls)
 

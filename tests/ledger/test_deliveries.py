@@ -7,7 +7,7 @@ import pytest
 from sync.ledger.deliveries import Deliveries, Place
 from sync.ledger.destinations import admit
 from sync.ledger.letters import count_open, open_letters, revive_delivery
-from sync.ledger.reading import Reading
+from sync.ledger.reading import RunProgress
 from sync.ledger.tables import deliveries
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.outcome import Outcome, Result
@@ -16,7 +16,7 @@ from sync.model.outcome import Outcome, Result
 @pytest.fixture
 def store(ledger, now):
     admit(ledger, "sql-1", now)
-    reading = Reading(ledger, "run-1", now)
+    reading = RunProgress(ledger, "run-1", now)
     return lambda *findings: reading.page_read("cust_1", findings, None, now)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sync.errors import TellUserError
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import Adopted, admit, adopt
-from sync.ledger.reading import Reading
+from sync.ledger.reading import RunProgress
 from sync.ledger.tables import deliveries, destinations
 
 
@@ -16,7 +16,7 @@ def found(ledger, unassigned, now):
     """Store unassignments of so many days ago; holder ids tell the days."""
 
     def store(*days):
-        reading = Reading(ledger, "run-1", now)
+        reading = RunProgress(ledger, "run-1", now)
         findings = [
             unassigned(f"rh_{each}", unassigned_at=now - timedelta(days=each)) for each in days
         ]

@@ -1,6 +1,6 @@
 """What a page held: stored once, together with how far it was read."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -9,7 +9,8 @@ from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit, adopt
 from sync.ledger.findings import Stored
 from sync.ledger.letters import count_open, open_letters
-from sync.ledger.reading import Reading
+from sync.ledger.listing import Listing
+from sync.ledger.reading import RunProgress
 from sync.ledger.tables import (
     assignments,
     bookmarks,
@@ -23,13 +24,15 @@ from sync.model.event import Gone, Hint
 from sync.model.outcome import Outcome, Result
 from sync.model.window import Bookmark, Window
 
+LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+
 TABLES = (assignments, bookmarks, customers, dead_letters, deliveries, unassignments)
 
 
 @pytest.fixture
 def reading(ledger, now):
-    reading = Reading(ledger, "run-1", now)
-    reading.select(["cust_1"], listed=True)
+    reading = RunProgress(ledger, "run-1", now)
+    reading.select_listed(["cust_1"], (), LISTING)
     return reading
 
 
@@ -176,7 +179,7 @@ def test_an_item_without_an_id_is_named_by_its_content_alone(store, ledger, inva
 
 
 def test_a_hint_makes_a_customer_known(store, ledger, rows, now):
-    store(Hint("cust_9"))
+    store(Hint("cust_9", "rh_of_cust_9"))
 
     by_id = {row["customer_id"]: row["hinted_at"] for row in rows(ledger, customers)}
     assert by_id == {"cust_1": None, "cust_9": now}
@@ -185,7 +188,7 @@ def test_a_hint_makes_a_customer_known(store, ledger, rows, now):
 def test_a_hint_moves_no_cursor(store, reading, ledger, rows, now):
     reading.window_read("cust_1", (), now, now)
 
-    store(Hint("cust_1"))
+    store(Hint("cust_1", "rh_of_cust_1"))
 
     (row,) = rows(ledger, customers)
     assert (row["cursor"], row["hinted_at"]) == (now, now)
@@ -214,7 +217,7 @@ def cut_short(*findings):
 def test_a_page_and_how_far_it_was_read_are_stored_together_or_not_at_all(
     *, method, reading, everything, unassigned, assigned, invalid, now
 ):
-    findings = (unassigned(), assigned(), invalid(), Hint("cust_9"))
+    findings = (unassigned(), assigned(), invalid(), Hint("cust_9", "rh_of_cust_9"))
     mark = Bookmark(Window(now - timedelta(days=30)), "evcus_1", now, now)
     place = mark if method == "page_read" else now
     before = everything()

@@ -9,7 +9,7 @@ from sync.ledger.letters import (
     discard,
     open_letters,
 )
-from sync.ledger.reading import Reading
+from sync.ledger.reading import RunProgress
 from sync.ledger.tables import dead_letters, unassignments
 
 
@@ -17,7 +17,7 @@ from sync.ledger.tables import dead_letters, unassignments
 def letters(ledger, invalid, now):
     """Three open letters about events."""
     found = [invalid(f"evcus_{number}") for number in (1, 2, 3)]
-    Reading(ledger, "run-1", now).page_read("cust_1", found, None, now)
+    RunProgress(ledger, "run-1", now).page_read("cust_1", found, None, now)
     return open_letters(ledger)
 
 
@@ -55,7 +55,7 @@ def test_a_letter_is_discarded_once(ledger, letters, now):
 def test_a_discarded_event_that_is_seen_again_stays_discarded(ledger, letters, invalid, now):
     discard(ledger, [letter.number for letter in letters], now)
 
-    Reading(ledger, "run-2", now).page_read("cust_1", [invalid("evcus_1")], None, now)
+    RunProgress(ledger, "run-2", now).page_read("cust_1", [invalid("evcus_1")], None, now)
 
     assert count_open(ledger) == 0
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from sync.errors import TellUserError
+from sync.errors import NotNowError, TellUserError
 from sync.ledger import ledger as opening
 from sync.ledger.ledger import Ledger, create_or_open, ledger_file, make_engine, open_existing
 from sync.ledger.schema import HEAD, Schema, schema_of
@@ -81,7 +81,7 @@ def test_a_read_only_ledger_is_told_with_the_next_step(shelf, now):
         ledger.bind("https://api.example", "app", now)
 
 
-def test_a_ledger_that_another_program_holds_is_told(url, monkeypatch):
+def test_a_ledger_that_another_program_holds_is_told_and_may_be_free_later(url, monkeypatch):
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
     with (
         closing(create_or_open(url)) as ledger,
@@ -89,8 +89,15 @@ def test_a_ledger_that_another_program_holds_is_told(url, monkeypatch):
     ):
         other.execute("BEGIN IMMEDIATE")
 
-        with pytest.raises(TellUserError, match="no other program holds it"), ledger.transaction():
+        with (
+            pytest.raises(NotNowError, match="is held by another program") as told,
+            ledger.transaction(),
+        ):
             pass
+
+        assert told.value.exit_code == 69
+        with ledger.read_only() as connection:
+            assert connection.execute(sa.select(customers)).all() == []
 
 
 def test_a_mistake_of_ours_is_not_told_as_the_persons(ledger):
@@ -102,13 +109,13 @@ def test_readers_don_t_wait_for_a_writer(ledger, url):
     with closing(open_existing(url)) as reader, ledger.transaction() as writing:
         writing.execute(sa.insert(customers).values(customer_id="cust_1"))
 
-        with reader.reading() as connection:
+        with reader.read_only() as connection:
             assert connection.execute(sa.select(customers)).all() == []
 
 
 def test_the_journal_is_a_write_ahead_log_and_stays_one(ledger, url):
     def setting(ledger, name):
-        with ledger.reading() as connection:
+        with ledger.read_only() as connection:
             return connection.execute(sa.text(f"PRAGMA {name}")).scalar()
 
     with closing(open_existing(url)) as again:

@@ -1,16 +1,19 @@
 """What a ledger holds, in figures."""
 
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.ledger import create_or_open
+from sync.ledger.listing import Listing
 from sync.ledger.overview import Overview, overview
-from sync.ledger.reading import Reading
+from sync.ledger.reading import RunProgress
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Gone
 from sync.model.outcome import Outcome, Result
+
+LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 
 
 def test_a_ledger_of_nothing_holds_nothing(url):
@@ -21,8 +24,8 @@ def test_a_ledger_of_nothing_holds_nothing(url):
 def test_everything_is_counted(ledger, unassigned, invalid, now):
     ledger.set_horizon(now)
     admit(ledger, "sql-1", now)
-    reading = Reading(ledger, "run-1", now)
-    reading.select(["a", "b", "c"], listed=True)
+    reading = RunProgress(ledger, "run-1", now)
+    reading.select_listed(["a", "b", "c"], (), LISTING)
     reading.window_read("a", [unassigned("rh_1"), unassigned("rh_2"), invalid()], now, now)
     reading.gone(Gone("c"), now)
     queue = Deliveries(ledger, "sql-1", "run-1")
@@ -43,8 +46,8 @@ def test_everything_is_counted(ledger, unassigned, invalid, now):
 
 
 def test_everybody_is_read_up_to_the_oldest_asking(ledger, now):
-    reading = Reading(ledger, "run-1", now)
-    reading.select(["a", "b"], listed=True)
+    reading = RunProgress(ledger, "run-1", now)
+    reading.select_listed(["a", "b"], (), LISTING)
     for hours, who in enumerate("ab"):
         reading.window_read(who, (), None, now + timedelta(hours=hours))
 

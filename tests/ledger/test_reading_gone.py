@@ -1,20 +1,23 @@
 """Customers that Voucherify deleted."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sync.ledger.findings import Stored
 from sync.ledger.letters import discard, open_letters
-from sync.ledger.reading import Reading
+from sync.ledger.listing import Listing
+from sync.ledger.reading import RunProgress
 from sync.ledger.tables import customers, unassignments
 from sync.model.event import Gone
+
+LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 
 
 @pytest.fixture
 def at(ledger, now):
     """Give the reading of the run that begins so many hours after the first one."""
-    return lambda hours=0: Reading(ledger, f"run-{hours}", now + timedelta(hours=hours))
+    return lambda hours=0: RunProgress(ledger, f"run-{hours}", now + timedelta(hours=hours))
 
 
 def ids(reading):
@@ -23,24 +26,24 @@ def ids(reading):
 
 def test_a_customer_that_is_gone_is_not_asked(at, now):
     reading = at()
-    reading.select(["a", "b"], listed=True)
+    reading.select_listed(["a", "b"], (), LISTING)
     reading.gone(Gone("a"), now)
     assert ids(reading) == ["b"]
 
     later = at(1)
-    later.select_known()
-    later.select(["a"], listed=False)
+    later.select_known(hinted_only=False)
+    later.select_named(["a"])
 
     assert (ids(later), later.selected()) == (["b"], 1)
 
 
 def test_a_customer_that_is_listed_again_is_asked_again(at, now):
     reading = at()
-    reading.select(["a"], listed=True)
+    reading.select_listed(["a"], (), LISTING)
     reading.gone(Gone("a"), now)
 
     later = at(1)
-    later.select(["a"], listed=True)
+    later.select_listed(["a"], (), LISTING)
 
     assert ids(later) == ["a"]
 
@@ -58,7 +61,7 @@ def test_what_a_customer_holds_is_what_is_not_known_to_have_ended(at, assigned, 
 
 def test_a_deletion_is_stored_with_what_follows_from_it(at, ledger, rows, unassigned, now):
     reading = at()
-    reading.select(["cust_1"], listed=True)
+    reading.select_listed(["cust_1"], (), LISTING)
     derived = unassigned(event_id="derived:customer_gone:rh_1", email=None).unassignment
 
     assert reading.gone(Gone("cust_1", (derived,), "look"), now) == Stored(new=1, invalid=1)
@@ -85,7 +88,7 @@ def test_who_came_back_and_is_deleted_once_more_is_told_again(at, ledger, now):
     at().gone(Gone("cust_1", letter="held rh_1"), now)
     discard(ledger, [letter.number for letter in open_letters(ledger)], now)
     back = at(1)
-    back.select(["cust_1"], listed=True)
+    back.select_listed(["cust_1"], (), LISTING)
 
     again = back.gone(Gone("cust_1", letter="held rh_2"), now)
 
@@ -96,7 +99,7 @@ def test_who_came_back_and_is_deleted_once_more_is_told_again(at, ledger, now):
 def test_a_letter_that_still_waits_is_not_counted_again(at, ledger, now):
     at().gone(Gone("cust_1", letter="held rh_1"), now)
     back = at(1)
-    back.select(["cust_1"], listed=True)
+    back.select_listed(["cust_1"], (), LISTING)
 
     assert back.gone(Gone("cust_1", letter="held rh_2"), now) == Stored()
 

@@ -88,7 +88,7 @@ def tables_of(path):
 
 
 def test_a_fresh_ledger_is_what_the_tables_say(ledger):
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, metadata) == []
@@ -96,7 +96,7 @@ def test_a_fresh_ledger_is_what_the_tables_say(ledger):
 
 def test_the_checks_of_the_migration_are_those_of_the_tables(ledger):
     checks = {}
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         for table in ("deliveries", "dead_letters"):
             found = sa.inspect(connection).get_check_constraints(table)
             checks[table] = {check["name"]: check["sqltext"] for check in found}
@@ -124,7 +124,7 @@ def test_a_fresh_ledger_is_current(ledger):
 
 
 def test_a_number_of_an_unassignment_is_never_used_twice(ledger):
-    with ledger.reading() as connection:
+    with ledger.read_only() as connection:
         query = "SELECT sql FROM sqlite_master WHERE name IN ('unassignments', 'dead_letters')"
         made_by = connection.execute(sa.text(query)).scalars().all()
 
@@ -190,7 +190,7 @@ def test_an_empty_file_becomes_a_ledger(url, tmp_path):
 
 def test_an_older_ledger_is_copied_and_then_migrated(older, migrations, tmp_path):
     with closing(create_or_open(older, migrations=migrations)) as ledger:
-        with ledger.reading() as connection:
+        with ledger.read_only() as connection:
             found = connection.execute(sa.text("SELECT customer_id, hinted_at FROM customers"))
             assert found.all() == [("cust_old", None)]
         assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)

@@ -70,7 +70,7 @@ def test_no_secret_is_in_any_output_of_a_whole_run(new_shop):
     token = shop.playground.app_token
 
     outputs = [
-        shop.process(*arguments)
+        shop.command(*arguments)
         for arguments in (
             ("check",),
             ("run", "--json"),
@@ -111,7 +111,15 @@ class Broken:
 """
 
 
-def test_a_bug_in_an_adapter_ends_with_70_and_a_traceback_without_secrets(shop):
+def test_a_token_that_slipped_into_another_setting_is_not_repeated(shop):
+    result = shop.run(HOLDERSYNC_CRM=TOKEN)
+
+    assert result.code == 78
+    assert "HOLDERSYNC_CRM" in result.err
+    assert holds_no_secret(shop, result.out, result.err)
+
+
+def test_a_bug_in_an_adapter_ends_with_70_names_the_place_and_prevents_no_reading(shop):
     (shop.home / "broken_adapter.py").write_text(FORCED)
 
     result = shop.process(
@@ -123,7 +131,8 @@ def test_a_bug_in_an_adapter_ends_with_70_and_a_traceback_without_secrets(shop):
     )
 
     assert result.code == 70
-    assert "RuntimeError" in result.err
+    assert "RuntimeError in broken_adapter.py" in result.err
+    assert result.json["events"]["new"] == result.json["pending"] > 0
     assert TOKEN not in result.err + result.out
     assert not re.search(r"[\w.]+@example\.(com|org)", result.err)
     assert shop.ledger("SELECT exit_code FROM runs") == [(70,)]

@@ -70,10 +70,20 @@ def test_it_tells_what_is_pending_too(shop):
 def test_a_person_sees_code_campaign_and_answer(shop):
     result = shop.command("run", "--dry-run")
 
-    assert "nothing of this was written" in result.out
+    assert "nothing was written" in result.out
     one = next(row for row in shop.world.truth.values() if row.event_id and row.in_window)
     assert one.customer_id in result.out
     assert not any(row.email in result.out for row in shop.world.customers if row.email)
+
+
+def test_it_tells_the_dead_letters_that_a_run_would_write(shop):
+    told = shop.run("--dry-run")
+    text = shop.command("run", "--dry-run")
+
+    letters = told.json["would_be_dead_letters"]
+    assert {each["event_id"] for each in letters} == {each.event_id for each in shop.world.broken}
+    assert "holder is missing" in text.out
+    assert "dead-letters list" not in told.err
 
 
 def test_it_may_run_beside_a_real_run(shop):

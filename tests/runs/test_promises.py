@@ -90,7 +90,7 @@ def test_promise_1_what_was_read_is_stored_before_the_crm_is_asked(watchful):
     assert {row[0] for row in watchful.ledger("SELECT holder_id FROM unassignments")} == set(
         ended(watchful)
     )
-    assert asked == [(80,)]
+    assert asked == [(50,)]
 
 
 def test_promise_2_what_is_not_understood_or_not_delivered_is_a_dead_letter(watchful):
@@ -163,10 +163,10 @@ def test_promise_6_only_its_own_share_is_spent_and_it_parks(watchful):
 def test_promise_7_no_person_is_named_and_personal_fields_go_with_the_delivery(watchful):
     row = next(row for row in ended(watchful).values() if row.email)
     (watchful.home / "answers").write_text(f"{row.holder_id} retry")
-    first = watchful.process("run", "--json", PYTHONPATH=str(watchful.home))
+    first = watchful.run()
     kept = watchful.ledger("SELECT holder_id, email FROM unassignments WHERE email IS NOT NULL")
     (watchful.home / "answers").unlink()
-    second = watchful.process("run", "--json", PYTHONPATH=str(watchful.home))
+    second = watchful.run()
     after = watchful.ledger("SELECT 1 FROM unassignments WHERE email IS NOT NULL")
 
     assert kept == [(row.holder_id, row.email)]

@@ -77,7 +77,7 @@ def test_a_signal_ends_a_run_in_order_and_the_next_one_goes_on(shop, matches_tru
 
     assert process.returncode == 75, err
     assert json.loads(out)["parked_by"] == "signal"
-    assert json.loads(out)["customers"]["left"] == 80 - stored > 0
+    assert json.loads(out)["customers"]["left"] == 50 - stored > 0
     assert took < 5
     shop.playground.set_faults("")
     assert shop.run().json["customers"]["left"] == 0

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import requests
 
-from sync.transport import Patience
+from sync.model.patience import Patience
 
 IMPATIENT = {"CRM_SQL_URL": "sqlite:///crm.db?timeout=0.05"}
 
@@ -54,7 +54,7 @@ def test_a_voucherify_that_is_down_ends_the_reading_soon_and_with_69(shop):
     result, calls = shop.calls_of(shop.run)
 
     assert result.code == 69
-    assert result.json["customers"]["left"] == 80
+    assert result.json["customers"]["left"] == 50
     assert calls <= 5 * (1 + 5 + 12)  # attempts: the listing, five customers, those in line
 
 
@@ -122,7 +122,7 @@ def test_the_shops_reserve_is_kept_and_the_run_parks(new_shop):
     assert (result.json["result"], result.json["parked_by"]) == ("parked", "reserve")
     assert result.json["resume_after"]
     assert calls <= 20  # 30 % of 1000 are left for the shop
-    assert result.json["customers"]["left"] == 80 - result.json["customers"]["asked"]
+    assert result.json["customers"]["left"] >= 50 - result.json["customers"]["asked"] > 0
     assert shop.playground.counters().by_status.get(429, 0) == 0
 
 

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from sync.transport import Patience, Transport
+from sync.model.patience import Patience
+from sync.transport import Transport
 
 
 class FakePacer:
@@ -65,8 +66,9 @@ class Pinned(Random):
         return 0.5
 
 
-def accept(_answer):
+def accept(answer):
     """Judge every answer as good."""
+    return answer
 
 
 @pytest.fixture

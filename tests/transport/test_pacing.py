@@ -29,6 +29,7 @@ def refuse(_answer):
 def refuse_429(answer):
     if answer.status == 429:
         raise BUSY
+    return answer
 
 
 def test_calls_keep_their_distance(answered, transport, judge, pacer):

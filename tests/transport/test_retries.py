@@ -15,10 +15,11 @@ class Verdicts:
     def __init__(self, *verdicts):
         self.verdicts = list(verdicts)
 
-    def __call__(self, _answer):
+    def __call__(self, answer):
         verdict = self.verdicts.pop(0)
         if verdict is not None:
             raise verdict
+        return answer
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ def test_a_good_answer_is_given_as_it_came(answered, transport, judge, pacer):
     assert answered.calls[0].request.url == f"{URL}?limit=1"
     assert answered.calls[0].request.headers["X-App-Token"] == "secret"
     assert pacer.waits == []
+
+
+def test_what_the_judge_makes_of_an_answer_is_given(answered, transport):
+    assert transport().get(URL, [], lambda answer: answer.body.decode()) == "good"
+    assert transport().get(URL, [], lambda _answer: None) is None
+    assert len(answered.calls) == 2
 
 
 def test_what_may_be_better_next_time_is_asked_again_with_growing_delays(

@@ -9,9 +9,10 @@ from random import Random
 import pytest
 import responses as responses_library
 
+from sync.model.patience import Patience
 from sync.model.unassignment import CustomerId
 from sync.model.window import Window
-from sync.transport import Patience, Transport
+from sync.transport import Transport
 from sync.voucherify.client import VoucherifyClient, credentials
 from sync.voucherify.wire import Asked
 

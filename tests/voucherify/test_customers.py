@@ -60,6 +60,47 @@ def test_customers_are_listed_oldest_first_while_there_is_more(project, lister):
     ]
 
 
+def test_a_listing_goes_on_a_millisecond_before_the_time_that_it_reached(project, lister):
+    project.answers({"customers": rows(2), "has_more": False})
+    reached = datetime(2024, 7, 1, 0, 0, 0, 5_700, tzinfo=UTC)
+
+    assert ids(lister.pages(reached)) == ["cust_0", "cust_1"]
+    assert sent(project) == [
+        {
+            "limit": "100",
+            "page": "1",
+            "order": "created_at",
+            "starting_after": "2024-07-01T00:00:00.004Z",
+        }
+    ]
+
+
+def test_a_page_tells_up_to_which_creation_time_it_reaches_and_whether_it_is_the_last(
+    project, lister
+):
+    first = [*rows(99), row(99, created_at="2024-07-02T08:00:00.123Z")]
+    project.answers({"customers": first, "has_more": True})
+    project.answers({"customers": rows(1, 100), "has_more": False})
+
+    told = [(page.reached, page.is_last) for page in lister.pages()]
+
+    assert told == [
+        (datetime(2024, 7, 2, 8, 0, 0, 123_000, tzinfo=UTC), False),
+        (datetime(2024, 7, 1, tzinfo=UTC), True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "last", [[], [row(1, created_at=None)], [row(1, created_at="yesterday")], [5]]
+)
+def test_a_page_whose_last_row_has_no_time_tells_none(project, lister, last):
+    project.answers({"customers": last, "has_more": False})
+
+    (page,) = lister.pages()
+
+    assert (page.reached, page.is_last) == (None, True)
+
+
 @pytest.mark.parametrize("body", [{}, {"has_more": True}, {"has_more": False}, {"has_more": None}])
 def test_a_project_without_customers_is_one_empty_page(project, lister, body):
     project.answers({"customers": [], "total": 0} | body)

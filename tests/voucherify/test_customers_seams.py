@@ -7,9 +7,10 @@ and `starting_after`, a creation time behind which an ascending list begins.
 import json
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sync.errors import UnreadableError
@@ -45,9 +46,7 @@ class Server:
         body = {"customers": [self._row(number) for number in range(first, last)]}
         if self.tells_more:
             body["has_more"] = last < len(self.ages)
-        answer = Answer(200, HEADERS, json.dumps(body).encode())
-        judge(answer)
-        return answer
+        return judge(Answer(200, HEADERS, json.dumps(body).encode()))
 
     def _first(self, starting_after):
         if starting_after is None:
@@ -67,11 +66,15 @@ class IdlePacer:
         pass
 
 
-def listed(server):
+def pages(server, reached=None):
     client = VoucherifyClient(
         server, base_url="https://x.test", pacer=IdlePacer(), max_wait=timedelta(0)
     )
-    return [each for page in CustomerLister(client).pages() for each in page.customer_ids]
+    return CustomerLister(client).pages(reached)
+
+
+def listed(server, reached=None):
+    return [each for page in pages(server, reached) for each in page.customer_ids]
 
 
 def everybody(server):
@@ -120,10 +123,67 @@ def test_times_finer_than_a_millisecond_lose_nobody():
     st.lists(st.integers(1, 3_000), min_size=4, max_size=8), st.booleans(), st.integers(0, 9_800)
 )
 def test_whatever_the_ties_nobody_is_lost(sizes, is_strict, before):
+    assume(is_strict or before + sizes[0] < MOST)
     ages = [*[0] * before, *[age for age, size in enumerate(sizes, 1) for _ in range(size)]]
     server = Server(ages, is_strict=is_strict)
 
     assert set(listed(server)) == everybody(server)
+
+
+def test_more_in_two_milliseconds_than_pages_reach_are_never_lost_in_silence():
+    ages = [*[0] * 9_433, *[1] * 467, 2, 3]
+    strict, other = Server(ages), Server(ages, is_strict=False)
+
+    assert set(listed(strict)) == everybody(strict)
+    with pytest.raises(UnreadableError, match="more customers than can be listed"):
+        listed(other)
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+@pytest.mark.parametrize("cut_after", [1, 99, 105])
+def test_a_listing_that_was_cut_short_goes_on_from_the_time_it_reached(is_strict, cut_after):
+    server = Server(range(10_600), is_strict=is_strict)
+    given = list(islice(pages(server), cut_after))
+
+    rest = listed(server, given[-1].reached)
+
+    found = [each for page in given for each in page.customer_ids]
+    assert set(found) | set(rest) == everybody(server)
+    assert len(found) + len(rest) <= 10_600 + 2 * 2
+
+
+@settings(max_examples=6)
+@given(
+    st.lists(st.integers(1, 250), min_size=1, max_size=8),
+    st.lists(st.integers(1, 4), min_size=1, max_size=6),
+    st.sampled_from([1, 1 / 7]),
+    st.booleans(),
+)
+def test_wherever_a_listing_is_cut_and_gone_on_with_nobody_is_lost(
+    sizes, cuts, milliseconds, is_strict
+):
+    ages = [age * milliseconds for age, size in enumerate(sizes) for _ in range(size)]
+    server = Server(ages, is_strict=is_strict)
+    found, reached = set(), None
+    for cut_after in cuts:
+        for page in islice(pages(server, reached), cut_after):
+            found.update(page.customer_ids)
+            reached = page.reached or reached
+
+    assert found | set(listed(server, reached)) == everybody(server)
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+def test_a_whole_list_is_kept_up_with_one_call(is_strict):
+    server = Server(range(10_500), is_strict=is_strict)
+    *_, last = pages(server)
+    server.asked = 0
+
+    assert listed(server, last.reached)[-1] == "cust_10499"
+    assert server.asked == 1
+
+    server.ages.extend([10_499, 10_499, 10_600])
+    assert {"cust_10500", "cust_10501", "cust_10502"} < set(listed(server, last.reached))
 
 
 @pytest.mark.parametrize("before", [0, 500, MOST])

@@ -183,7 +183,9 @@ def test_an_item_that_is_no_object_is_a_dead_letter(asked, item):
 def test_an_event_of_another_customer_is_a_hint_for_that_one(event, asked):
     other = event(holder__customer_id="cust_other", customer__id="cust_other")
 
-    assert read_item(other, asked()).finding == Hint("cust_other")
+    assert read_item(other, asked()) == Item(
+        EXPECTED.unassigned_at, matched=True, finding=Hint("cust_other", EXPECTED.holder_id)
+    )
 
 
 def test_an_event_is_read_only_inside_the_window(event, asked):
@@ -228,10 +230,30 @@ def test_an_assignment_needs_only_its_holder(event, asked):
     assert (found.holder_id, found.code, found.campaign_id) == (EXPECTED.holder_id, None, None)
 
 
-def test_an_assignment_of_another_customer_is_a_hint(event, asked):
+def test_an_assignment_of_another_customer_is_remembered_as_theirs(event, asked):
     other = event(type=CREATED, holder__customer_id="cust_other")
 
-    assert read_item(other, asked()).finding == Hint("cust_other")
+    found = read_item(other, asked()).finding.assignment
+
+    assert (found.holder_id, found.customer_id) == (EXPECTED.holder_id, "cust_other")
+
+
+@pytest.mark.parametrize("what", ["promotion_tier", "promotion_stack", "VOUCHER", ""])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_assignment_of_something_else_than_a_voucher_is_ignored(event, asked, what, shape):
+    payload = event(holder__redeemable_object=what, holder__redeemable_id=...)["data"]
+
+    assert read_item(event(type=CREATED) | shape(payload), asked()) == Item(
+        EXPECTED.unassigned_at, matched=False, finding=None
+    )
+
+
+@pytest.mark.parametrize("what", [..., None, 5, ["promotion_tier"]])
+def test_an_assignment_of_nobody_knows_what_is_a_dead_letter(event, asked, what):
+    found = read_item(event(type=CREATED, holder__redeemable_object=what), asked()).finding
+
+    assert isinstance(found, Invalid)
+    assert "holder.redeemable_object is" in found.reason
 
 
 def test_an_assignment_that_cannot_be_read_is_a_dead_letter(event, asked):

@@ -13,15 +13,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from sync.errors import ParkError
-from sync.jobs.collect import Collector
-from sync.jobs.deliver import DeliveryRules
+from sync.jobs.collect import Collector, CollectRules
+from sync.jobs.deliver import Deliverer, DeliveryRules
+from sync.jobs.enough import NO_STREAK
 from sync.jobs.parts import Parts, ReadRules
 from sync.ledger.budget import Spent
+from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.ledger import create_or_open
+from sync.ledger.listing import Listing
 from sync.ledger.lock import held
-from sync.ledger.reading import Reading
+from sync.ledger.reading import RunProgress
 from sync.ledger.runs import RunStart
+from sync.ledger.tables import deliveries
+from sync.model.event import Unassigned
 from sync.model.window import window_to_read
 from sync.transport import CallCount
 
@@ -87,9 +92,11 @@ class Shop:
         self.crm = crm
         self.watch = Watch()
         self.executor = Inline()
-        self.read_rules = ReadRules(HOUR, timedelta(days=30), "dead-letter", 4)
+        self.read_rules = ReadRules(HOUR, timedelta(days=30))
+        self.collect_rules = CollectRules(in_line=4, on_gone="dead-letter")
         self.delivery_rules = DeliveryRules(at_most=500, not_found_for=timedelta(days=7))
         self.runs = 0
+        self._ever_listed = set()
 
     def parts(self, kind="run"):
         """Give the parts of the next run, which begins a second later."""
@@ -105,6 +112,7 @@ class Shop:
             destination=self.crm,
             meter=Meter(),
             read_rules=self.read_rules,
+            collect_rules=self.collect_rules,
             delivery_rules=self.delivery_rules,
             deliver_lock=partial(held, self.ledger_file, "deliver"),
             watch=self.watch,
@@ -115,34 +123,47 @@ class Shop:
     def ledger_file(self):
         return Path(self.ledger.engine.url.database)
 
-    def collect(self, **about):
-        """Read everybody once, as a run does, without the rest of a run."""
+    def collect(self, *, proven=True, streak=NO_STREAK, named=(), only_named=False, **rules):
+        """Read everybody once, as a run does, without the rest of a run.
+
+        Those who are `named` were never listed; all others were, once, unless `only_named`.
+        """
         parts = self.parts()
-        reading = Reading(self.ledger, parts.start.run_id, parts.start.started_at)
-        reading.select(list(self.voucherify.activity), listed=False)
+        reading = RunProgress(self.ledger, parts.start.run_id, parts.start.started_at)
+        if not only_named:
+            self._select(reading, named)
+        reading.select_named(list(named))
         horizon = self.ledger.set_horizon(NOW - timedelta(days=30))
-        options = {"in_line": 4, "on_gone": "dead-letter", "proven": True} | about
-        proven = options.pop("proven")
         collector = Collector(
             self.voucherify,
             reading,
             self.executor,
+            replace(self.collect_rules, **rules),
             window_of=lambda known: window_to_read(known.cursor, HOUR, horizon),
             now=self.clock,
             watch=self.watch,
-            **options,
         )
         selected = reading.selected()
-        return collector.collect(reading.to_ask(), selected=selected, proven=proven)
+        return collector.collect(reading.to_ask(), selected=selected, proven=proven, streak=streak)
+
+    def _select(self, reading, named):
+        listed = [who for who in self.voucherify.activity if who not in named]
+        new = [who for who in listed if who not in self._ever_listed]
+        self._ever_listed.update(new)
+        reading.select_listed(new, (), Listing(NOW))
+        reading.select_named(listed)
 
     def rows(self, table):
         """All rows of a table as dicts, in the order of its key."""
-        with self.ledger.reading() as connection:
+        with self.ledger.read_only() as connection:
             found = connection.execute(sa.select(table).order_by(*table.primary_key.columns))
             return [row._asdict() for row in found]
 
-    def rules(self, **changes):
+    def look_back(self, **changes):
         self.read_rules = replace(self.read_rules, **changes)
+
+    def bound(self, **changes):
+        self.collect_rules = replace(self.collect_rules, **changes)
 
 
 @pytest.fixture(scope="session")
@@ -172,3 +193,49 @@ def shop(tmp_path, shop_in):
     shop = shop_in(tmp_path)
     with closing(shop.ledger):
         yield shop
+
+
+@pytest.fixture
+def find(shop, unassignment, now):
+    """Let unassignments be found, one for each holder id; events in this order."""
+
+    def find(*holder_ids, **changes):
+        reading = RunProgress(shop.ledger, "run-0", now)
+        found = [
+            Unassigned(
+                unassignment(each, unassigned_at=now - timedelta(days=2, seconds=-n), **changes)
+            )
+            for n, each in enumerate(holder_ids)
+        ]
+        reading.page_read("cust_1", found, None, now)
+
+    return find
+
+
+@pytest.fixture
+def deliver(shop):
+    """Deliver once, as the next run."""
+
+    def deliver():
+        parts = shop.parts()
+        queue = Deliveries(shop.ledger, parts.start.destination, parts.start.run_id)
+        return Deliverer(
+            queue, shop.crm, parts.delivery_rules, now=shop.clock, heartbeat=shop.watch.go_on
+        ).deliver()
+
+    return deliver
+
+
+@pytest.fixture
+def states(shop):
+    return lambda: {row["holder_id"]: row["status"] for row in shop.rows(deliveries)}
+
+
+@pytest.fixture
+def many(shop, ended):
+    """Twenty customers with three events each: two pages."""
+    ids = [f"cust_{number:02}" for number in range(20)]
+    for who in ids:
+        items = [ended(f"rh_{who}_{n}", hours=9 - n, customer_id=who) for n in range(3)]
+        shop.voucherify.happens(who, *items)
+    return ids

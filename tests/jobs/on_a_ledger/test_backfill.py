@@ -5,11 +5,10 @@ from datetime import timedelta
 import pytest
 
 from sync.errors import CredentialsRefusedError, ParkError, UnavailableError
-from sync.jobs.backfill import Plan, backfill, calls_for_all, plan
+from sync.jobs.backfill import backfill
 from sync.jobs.run import run
 from sync.jobs.selection import CustomerSource
 from sync.ledger.tables import backfills, customers, runs, unassignments
-from sync.model.allowance import Rate
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome
 from sync.model.summary import CustomerCount, EventCount
@@ -66,7 +65,8 @@ def test_a_window_is_read_and_delivered(shop, go, old, window):
 
 def test_it_moves_no_cursor_and_sets_no_horizon(shop, go, shelf):
     go()
-    assert (shop.ledger.horizon(), shop.rows(customers)) == (None, [])
+    assert shop.ledger.horizon() is None
+    assert {row["cursor"] for row in shop.rows(customers)} == {None}
 
     run(shop.parts(), ALL)
     before = shop.rows(customers)
@@ -74,7 +74,8 @@ def test_it_moves_no_cursor_and_sets_no_horizon(shop, go, shelf):
     go()
 
     assert len(before) == len(shelf)
-    assert shop.rows(customers) == before
+    listed = {"listed_at": shop.clock()}
+    assert shop.rows(customers) == [row | listed for row in before]
 
 
 def test_what_is_pending_is_delivered_first(shop, go, old):
@@ -89,7 +90,7 @@ def test_what_is_pending_is_delivered_first(shop, go, old):
 
 
 def test_it_goes_on_where_it_was_cut_short(shop, go, shelf):
-    shop.rules(in_line=1)
+    shop.bound(in_line=1)
     shop.voucherify.faults["cust_2"] = [None, *left(ParkError("used up", by="budget"))]
     first = go()
     assert (first.exit_code, first.summary.parked_by) == (75, "budget")
@@ -147,14 +148,33 @@ def test_whom_it_could_not_read_it_asks_the_next_time(shop, go):
     assert {who for who, _, _ in shop.voucherify.asked} == {"cust_3"}
 
 
-def test_a_deleted_customer_is_done(shop, go, shelf):
+@pytest.mark.parametrize("known_by", ["a run", "a backfill of all", "a backfill of these"])
+def test_a_deleted_customer_is_done(shop, go, shelf, known_by):
+    shop.voucherify.happens("cust_gone")
+    everybody = named(*shelf, "cust_gone", label="file:y#2")
+    ways = {
+        "a run": lambda: run(shop.parts(), ALL),
+        "a backfill of all": go,
+        "a backfill of these": lambda: go(everybody),
+    }
+    ways[known_by]()
     shop.voucherify.gone.add("cust_gone")
 
     report = go(named(*shelf, "cust_gone"))
 
     assert report.summary.customers == CustomerCount(selected=6, asked=6, gone=1)
     assert report.exit_code == 0
-    assert shop.rows(backfills)[0]["finished_at"] is not None
+    assert shop.rows(backfills)[-1]["finished_at"] is not None
+
+
+def test_an_id_that_voucherify_never_knew_keeps_a_backfill_open(shop, go, shelf):
+    shop.voucherify.gone.add("typing-error")
+
+    report = go(named(*shelf, "typing-error"))
+
+    assert report.summary.customers == CustomerCount(selected=6, asked=6, failed=1)
+    assert report.exit_code == 69
+    assert shop.rows(backfills)[0]["finished_at"] is None
 
 
 @pytest.mark.usefixtures("shelf")
@@ -225,62 +245,3 @@ def test_a_bug_is_recorded_as_70_and_raised(shop, go):
         go()
 
     assert [(row["kind"], row["exit_code"]) for row in shop.rows(runs)] == [("backfill", 70)]
-
-
-@pytest.mark.parametrize(
-    ("customers", "calls"), [(0, 1), (1, 2), (100, 101), (101, 103), (10_000, 10_100)]
-)
-def test_everybody_costs_one_call_each_and_the_list(customers, calls):
-    assert calls_for_all(customers) == calls
-
-
-def test_a_plan_for_everybody_asks_how_many_there_are(shop, window):
-    shop.voucherify.total = 250
-
-    found = plan(shop.voucherify, shop.ledger, window, ALL, Rate(0.5))
-
-    assert found == Plan(window, 250, 253, timedelta(seconds=506), resumes=False)
-    assert (shop.voucherify.listed, shop.voucherify.asked) == (1, [])
-
-
-def test_a_plan_without_a_ledger_or_a_total_is_made_too(shop, window):
-    found = plan(shop.voucherify, None, window, ALL, Rate(1))
-
-    assert (found.customers, found.calls) == (0, 1)
-
-
-def test_a_plan_for_named_customers_costs_no_call(shop, window):
-    source = named("cust_1", "cust_2", "cust_1")
-
-    found = plan(shop.voucherify, shop.ledger, window, source, Rate(2))
-
-    assert found == Plan(window, 2, 2, timedelta(seconds=1), resumes=False)
-    assert shop.voucherify.listed == 0
-
-
-def test_a_plan_of_what_was_cut_short_counts_who_is_left(shop, go, window, shelf):
-    shop.voucherify.faults["cust_3"] = left()
-    go()
-    listed = shop.voucherify.listed
-
-    found = plan(shop.voucherify, shop.ledger, window, ALL, Rate(1))
-
-    assert found == Plan(window, 1, 1, timedelta(seconds=1), resumes=True)
-    assert shop.voucherify.listed == listed
-    assert len(shelf) == 5
-
-
-def test_a_plan_of_a_listing_that_was_cut_short_counts_everybody(shop, go, window, shelf):
-    shop.voucherify.list_faults = [None, UnavailableError("no whole answer")]
-    go()
-    shop.voucherify.total = len(shelf)
-
-    found = plan(shop.voucherify, shop.ledger, window, ALL, Rate(1))
-
-    assert (found.customers, found.calls, found.resumes) == (5, 6, True)
-
-
-def test_a_plan_changes_nothing(shop, window):
-    plan(shop.voucherify, shop.ledger, window, ALL, Rate(1))
-
-    assert shop.rows(backfills) == []

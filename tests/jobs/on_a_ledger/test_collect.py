@@ -147,7 +147,7 @@ def test_all_that_a_page_holds_is_counted(shop, ended, item):
         ended("rh_1"),
         item("evcus_bad", finding=bad),
         item("evcus_other"),
-        item("evcus_hint", finding=Hint("cust_2")),
+        item("evcus_hint", finding=Hint("cust_2", "rh_9")),
     )
 
     assert shop.collect().events == EventCount(read=4, matched=3, new=1, invalid=1)

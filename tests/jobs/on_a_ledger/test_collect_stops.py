@@ -5,26 +5,16 @@ import pytest
 from sync.errors import (
     CredentialsRefusedError,
     FailedError,
-    LeaveError,
+    NotNowError,
     ParkError,
     RefusedError,
     TellUserError,
     UnavailableError,
     VendorChangedError,
 )
-from sync.jobs.collect import SAME_IN_A_ROW
+from sync.jobs.enough import SAME_IN_A_ROW, VOUCHERIFY_DOWN
 from sync.ledger.tables import bookmarks, customers, unassignments
 from sync.model.summary import CustomerCount
-
-
-@pytest.fixture
-def many(shop, ended):
-    """Twenty customers with three events each: two pages."""
-    ids = [f"cust_{number:02}" for number in range(20)]
-    for who in ids:
-        items = [ended(f"rh_{who}_{n}", hours=9 - n, customer_id=who) for n in range(3)]
-        shop.voucherify.happens(who, *items)
-    return ids
 
 
 def fail(shop, ids, make):
@@ -56,9 +46,50 @@ def test_five_unavailable_in_a_row_end_the_reading_for_now(shop, many):
 
     collected = shop.collect(in_line=1)
 
-    assert type(collected.stopped_by) is LeaveError
+    assert type(collected.stopped_by) is NotNowError
     assert collected.stopped_by.exit_code == 69
     assert collected.customers == CustomerCount(selected=20, asked=6, left=19)
+
+
+def test_after_a_list_that_was_not_to_be_had_one_more_unavailable_ends_the_reading(shop, many):
+    fail(shop, many, down)
+
+    collected = shop.collect(proven=False, streak=VOUCHERIFY_DOWN)
+
+    assert type(collected.stopped_by) is NotNowError
+    assert len(shop.voucherify.asked) == 1
+    assert collected.customers == CustomerCount(selected=20, asked=1, left=20)
+
+
+@pytest.mark.parametrize("first", ["read", "refused"])
+def test_after_a_list_that_was_not_to_be_had_another_answer_begins_the_count_anew(
+    shop, many, first
+):
+    fail(shop, many[1:5], down)
+    if first == "refused":
+        fail(shop, many[:1], same)
+
+    collected = shop.collect(streak=VOUCHERIFY_DOWN, in_line=1)
+
+    assert collected.stopped_by is None
+    assert collected.customers.asked == 20
+
+
+def test_the_first_customers_that_were_not_read_are_told_by_name_and_reason(shop, many):
+    for number, who in enumerate(many):
+        error = down() if number % 2 else RefusedError(f"odd {number}", signature=f"400 {number}")
+        shop.voucherify.faults[who] = [error]
+
+    collected = shop.collect(in_line=1)
+
+    assert collected.failures == (
+        "customer cust_00 was not read: odd 0",
+        "customer cust_01 was not read: no whole answer (ReadTimeout)",
+        "customer cust_02 was not read: odd 2",
+        "customer cust_03 was not read: no whole answer (ReadTimeout)",
+        "customer cust_04 was not read: odd 4",
+    )
+    assert collected.customers == CustomerCount(selected=20, asked=20, failed=10, left=10)
 
 
 def test_failures_that_differ_are_each_customer_s_own(shop, many):

@@ -3,56 +3,17 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
-from sync.errors import AbortError, CredentialsRefusedError, ParkError, TellUserError
-from sync.jobs.deliver import BATCH, Deliverer
-from sync.ledger.deliveries import Deliveries
+from sync.errors import (
+    ParkError,
+)
+from sync.jobs.deliver import BATCH
 from sync.ledger.letters import open_letters
-from sync.ledger.reading import Reading
 from sync.ledger.tables import deliveries
-from sync.model.event import Unassigned
 from sync.model.outcome import Outcome, Result
 from sync.model.summary import OutcomeCount
 
 BUSY = Outcome.retry("busy")
 MISSING = Outcome(Result.CONTACT_NOT_FOUND)
-
-
-@pytest.fixture
-def find(shop, unassignment, now):
-    """Let unassignments be found, one for each holder id; events in this order."""
-
-    def find(*holder_ids, **changes):
-        reading = Reading(shop.ledger, "run-0", now)
-        found = [
-            Unassigned(
-                unassignment(each, unassigned_at=now - timedelta(days=2, seconds=-n), **changes)
-            )
-            for n, each in enumerate(holder_ids)
-        ]
-        reading.page_read("cust_1", found, None, now)
-
-    return find
-
-
-@pytest.fixture
-def deliver(shop):
-    """Deliver once, as the next run."""
-
-    def deliver():
-        parts = shop.parts()
-        queue = Deliveries(shop.ledger, parts.start.destination, parts.start.run_id)
-        return Deliverer(
-            queue, shop.crm, parts.delivery_rules, now=shop.clock, heartbeat=shop.watch.go_on
-        ).deliver()
-
-    return deliver
-
-
-@pytest.fixture
-def states(shop):
-    return lambda: {row["holder_id"]: row["status"] for row in shop.rows(deliveries)}
 
 
 def test_nothing_pending_asks_nothing(shop, deliver):
@@ -103,7 +64,10 @@ def test_the_brake_counts_what_is_due_and_writes_nothing(shop, find, deliver, st
     assert set(states().values()) == {"pending"}
     assert list(delivered.held_back.items()) == [("Autumn", 3), ("Spring", 2)]
     assert (delivered.stopped_by.by, delivered.stopped_by.exit_code) == ("brake", 75)
-    assert "holdersync run --allow 5" in str(delivered.stopped_by)
+    assert str(delivered.stopped_by) == (
+        "5 unassignments are due, more than HOLDERSYNC_MAX_UNASSIGNMENTS (3); none was written. "
+        "If this is right, say so: holdersync run --allow 5"
+    )
     assert delivered.ended
 
 
@@ -226,39 +190,6 @@ def test_a_contact_that_comes_is_told(shop, find, deliver, states):
     assert len(shop.crm.told) == 3
 
 
-def test_a_wrong_number_of_answers_stores_none_of_them(shop, find, deliver, states):
-    find("rh_1", "rh_2")
-    shop.crm.too_few = True
-
-    delivered = deliver()
-
-    assert type(delivered.stopped_by) is AbortError
-    assert delivered.stopped_by.exit_code == 70
-    assert "1 outcomes for 2 unassignments" in str(delivered.stopped_by)
-    assert set(states().values()) == {"pending"}
-    assert delivered.outcomes == OutcomeCount()
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        CredentialsRefusedError("the CRM refused the key"),
-        TellUserError("no such column"),
-        AbortError("no"),
-    ],
-)
-def test_an_error_of_the_crm_ends_the_delivery_and_leaves_all_pending(
-    shop, find, deliver, states, error
-):
-    find("rh_1")
-    shop.crm.always = error
-
-    delivered = deliver()
-
-    assert (delivered.stopped_by, delivered.ended) == (error, True)
-    assert states() == {"rh_1": "pending"}
-
-
 def test_a_signal_ends_the_delivery_between_two_batches(shop, find, deliver, states):
     ids = [f"rh_{number:03}" for number in range(2 * BATCH)]
     find(*ids)
@@ -272,13 +203,3 @@ def test_a_signal_ends_the_delivery_between_two_batches(shop, find, deliver, sta
     assert shop.crm.heard == ids[:BATCH]
     assert list(states().values()).count("delivered") == BATCH - 1
     assert shop.rows(deliveries)[0]["attempts"] == 1
-
-
-def test_a_mistake_of_an_adapter_is_not_swallowed(shop, find, deliver, states):
-    find("rh_1")
-    shop.crm.always = KeyError("mine")
-
-    with pytest.raises(KeyError):
-        deliver()
-
-    assert states() == {"rh_1": "pending"}

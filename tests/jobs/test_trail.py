@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import UnreadableError
-from sync.voucherify.activity import Trail
+from sync.jobs.pages import Trail
 
 
 def follow(cursors):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.transport import Patience, delay_before
+from sync.model.patience import Patience, delay_before
 
 PATIENCE = Patience(first_delay=0.5, longest_delay=20.0)
 JITTER = st.floats(0, 1)

@@ -1,0 +1,50 @@
+"""When there is no point in asking on: too many customers that end alike, or seem deleted."""
+
+from dataclasses import dataclass
+
+from sync.errors import (
+    FailedError,
+    HoldersyncError,
+    LeaveError,
+    NotNowError,
+    ParkError,
+    VendorChangedError,
+)
+
+SAME_IN_A_ROW = 5
+"""So many customers ending alike, one after the other, end the reading."""
+UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Customers that ended alike, one after the other."""
+
+    signature: str = ""
+    length: int = 0
+
+    def with_one(self, signature: str) -> "Streak":
+        """Count one more; another signature begins anew."""
+        return Streak(signature, self.length + 1 if signature == self.signature else 1)
+
+
+NO_STREAK = Streak()
+VOUCHERIFY_DOWN = Streak(UNAVAILABLE, SAME_IN_A_ROW - 1)
+"""Where a collection begins when the list of customers was not to be had: one more is enough."""
+
+
+def too_many_gone(gone: int) -> ParkError:
+    """Hold back deletions that may be an error, until a person says that they are none."""
+    msg = (
+        f"{gone} customers, more than were found, are said to be deleted; none of that was stored. "
+        f"If it is right, say so: --allow {gone}"
+    )
+    return ParkError(msg, by="brake")
+
+
+def too_many_alike(error: LeaveError) -> HoldersyncError:
+    """End the reading: Voucherify changed, or is down."""
+    told = f"{SAME_IN_A_ROW} answers in a row were alike, the last one: {error}"
+    if isinstance(error, FailedError):
+        return VendorChangedError(f"{told}. Voucherify may have changed; nothing more is asked")
+    return NotNowError(f"{told}. Nothing more is asked in this run")

@@ -1,0 +1,155 @@
+"""News about another customer than the one that was asked."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync.ledger.backfills import BackfillProgress, begin
+from sync.ledger.findings import Stored
+from sync.ledger.listing import Listing
+from sync.ledger.reading import BATCH, RunProgress
+from sync.ledger.tables import customers
+from sync.model.event import Gone, Hint
+from sync.model.window import Window
+
+LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+
+
+@pytest.fixture
+def at(ledger, now):
+    """Give the reading of the run that begins so many hours after the first one."""
+    return lambda hours=0: RunProgress(ledger, f"run-{hours}", now + timedelta(hours=hours))
+
+
+@pytest.fixture
+def backfill(ledger, now):
+    window = Window(now - timedelta(days=60), now - timedelta(days=30))
+    mine = begin(ledger, "back-1", window, "all", now)
+    return BackfillProgress(ledger, mine.backfill_id, "run-b")
+
+
+def ids(known):
+    return [each.customer_id for each in known]
+
+
+def about(*customer_ids):
+    return [Hint(each, f"rh_of_{each}") for each in customer_ids]
+
+
+def test_a_hint_takes_a_customer_into_the_same_run(at, now):
+    reading = at()
+    reading.select_named(["shop-7"])
+
+    assert reading.page_read("shop-7", about("cust_7"), None, now) == Stored()
+
+    assert ids(reading.hinted_meanwhile()) == ["cust_7"]
+    assert reading.selected() == 2
+
+
+def test_who_is_hinted_at_in_a_run_comes_after_everybody_else(at, now):
+    reading = at()
+    reading.select_listed(["a", "b", "c"], (), LISTING)
+    reading.page_read("a", about("b"), None, now + timedelta(seconds=1))
+
+    assert ids(reading.to_ask()) == ["a", "c"]
+    assert ids(reading.hinted_meanwhile()) == ["b"]
+
+
+def test_who_was_hinted_at_before_comes_first_and_not_again_at_the_end(at, now):
+    at().select_listed(["a", "b"], (), LISTING)
+    at().page_read("a", about("b"), None, now)
+    later = at(1)
+    later.select_known(hinted_only=False)
+
+    assert ids(later.to_ask()) == ["b", "a"]
+    assert ids(later.hinted_meanwhile()) == []
+
+
+def test_a_hint_that_a_wrong_clock_dated_ahead_leaves_nobody_out(at, now):
+    at().select_listed(["a", "b"], (), LISTING)
+    at().page_read("a", about("b"), None, now + timedelta(days=900))
+    later = at(1)
+    later.select_known(hinted_only=False)
+
+    assert [*ids(later.to_ask()), *ids(later.hinted_meanwhile())] == ["a", "b"]
+
+
+def test_whoever_is_named_those_who_were_hinted_at_are_taken_in(at, now):
+    at().select_listed(["a", "b", "c"], (), LISTING)
+    at().page_read("a", about("b", "d"), None, now)
+    at().gone(Gone("d"), now)
+
+    later = at(1)
+    later.select_named(["c"])
+    later.select_known(hinted_only=True)
+
+    assert ids(later.to_ask()) == ["b", "c"]
+
+
+def test_a_hint_ends_with_the_read_that_it_asked_for(at, now):
+    reading = at()
+    reading.select_listed(["a", "b"], (), LISTING)
+    reading.page_read("a", about("b"), None, now)
+
+    later = at(1)
+    later.select_known(hinted_only=False)
+    later.window_read("b", (), now, now + timedelta(hours=1))
+
+    last = at(2)
+    last.select_known(hinted_only=False)
+    assert ids(last.to_ask()) == ["a", "b"]
+    last.select_known(hinted_only=True)
+    assert ids(last.hinted_meanwhile()) == []
+
+
+def test_a_hint_about_an_unassignment_that_is_known_changes_nothing(
+    *, at, backfill, ledger, rows, unassigned, now
+):
+    reading = at()
+    reading.select_listed(["cust_1", "cust_2"], (), LISTING)
+    reading.window_read("cust_1", [unassigned("rh_1")], now, now)
+    before = rows(ledger, customers)
+
+    for progress in (reading, backfill):
+        progress.page_read("cust_2", [Hint("cust_1", "rh_1")], None, now)
+
+    assert rows(ledger, customers) == before
+    assert ids(reading.hinted_meanwhile()) == ids(backfill.hinted_meanwhile()) == []
+
+
+def test_many_hints_are_given_once_each(at, backfill, now):
+    everybody = [f"cust_{number:04}" for number in range(BATCH + 7)]
+
+    for progress in (at(), backfill):
+        progress.page_read("shop-7", about(*everybody, *everybody), None, now)
+        assert ids(progress.hinted_meanwhile()) == everybody
+
+
+def test_a_hint_takes_a_customer_into_the_same_backfill(backfill, now):
+    backfill.select_named(["shop-7"])
+    backfill.window_read("shop-7", about("cust_7"), None, now)
+
+    assert ids(backfill.to_ask()) == []
+    assert ids(backfill.hinted_meanwhile()) == ["cust_7"]
+    assert backfill.selected() == 1
+
+    backfill.window_read("cust_7", (), None, now)
+    assert (ids(backfill.hinted_meanwhile()), backfill.selected()) == ([], 0)
+
+
+def test_a_hint_about_who_is_in_the_backfill_changes_nothing_of_it(backfill, now):
+    backfill.select_named(["a", "b", "c"])
+    backfill.window_read("a", (), None, now)
+    backfill.window_read("b", about("a", "c"), None, now)
+
+    assert ids(backfill.to_ask()) == ["c"]
+    assert ids(backfill.hinted_meanwhile()) == []
+
+
+def test_who_is_hinted_at_in_a_backfill_is_asked_by_the_next_run_too(at, backfill, now):
+    backfill.window_read("shop-7", about("cust_7"), None, now)
+
+    run = at(1)
+    run.select_known(hinted_only=True)
+
+    assert ids(run.to_ask()) == ["cust_7"]
