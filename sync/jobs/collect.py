@@ -15,6 +15,7 @@ from sync.errors import (
     FailedError,
     HoldersyncError,
     LeaveError,
+    ParkError,
     RefusedError,
     UnreadableError,
 )
@@ -23,6 +24,7 @@ from sync.jobs.enough import (
     SAME_IN_A_ROW,
     UNAVAILABLE,
     Streak,
+    shown,
     too_many_alike,
     too_many_gone,
 )
@@ -46,6 +48,7 @@ LOOK_UP_AFTER = 0.2
 class Collected:
     """What a collection did; `stopped_by` is what ended it before everybody was asked.
 
+    `doubted` is the brake, when more customers than can be believed are said to be deleted.
     `failures` tells of the first customers that could not be read, which one and why.
     """
 
@@ -53,6 +56,7 @@ class Collected:
     events: EventCount
     stopped_by: HoldersyncError | None = None
     failures: tuple[str, ...] = ()
+    doubted: ParkError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class Collector:
         self._streak = NO_STREAK
         self._proven = False
         self._stopped_by: HoldersyncError | None = None
+        self._doubted: ParkError | None = None
 
     def collect(
         self, customers: Iterator[Known], *, selected: int, proven: bool, streak: Streak = NO_STREAK
@@ -121,12 +126,19 @@ class Collector:
         What is under way when something ends the reading is still stored.
         """
         self._proven, self._streak = proven, streak
-        self._read(customers, selected)
-        while hinted := self._hinted_meanwhile():
-            self._read(iter(hinted), selected)
-        self._record_gone()
+        try:
+            self._read(customers, selected)
+            while hinted := self._hinted_meanwhile():
+                self._read(iter(hinted), selected)
+            self._record_gone()
+        except HoldersyncError as error:
+            self._stop(error)
         return Collected(
-            self._counted(selected), self._events, self._stopped_by, tuple(self._failures)
+            self._counted(selected),
+            self._events,
+            self._stopped_by,
+            tuple(self._failures),
+            self._doubted,
         )
 
     def _counted(self, selected: int) -> CustomerCount:
@@ -254,7 +266,7 @@ class Collector:
         if isinstance(error, FailedError):
             self._customers = replace(self._customers, failed=self._customers.failed + 1)
         if len(self._failures) < TOLD_BY_NAME:
-            self._failures.append(f"customer {customer_id} was not read: {why}")
+            self._failures.append(f"customer {shown(customer_id)} was not read: {why}")
 
     def _lengthen_streak(self, error: LeaveError) -> None:
         signature = error.signature if isinstance(error, FailedError) else UNAVAILABLE
@@ -269,7 +281,9 @@ class Collector:
         """
         gone = len(self._gone)
         if gone >= SAME_IN_A_ROW and gone > max(self._complete, self._rules.gone_at_most):
-            self._stop(too_many_gone(gone))
+            # They go to the end of the line, or they alone would be asked from now on.
+            self._progress.postpone(self._gone, self._now())
+            self._doubted = too_many_gone(gone)
             return
         for customer_id in self._gone:
             held = self._progress.held_by(customer_id)

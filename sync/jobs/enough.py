@@ -1,5 +1,7 @@
 """When there is no point in asking on: too many customers that end alike, or seem deleted."""
 
+import hashlib
+import re
 from dataclasses import dataclass
 
 from sync.errors import (
@@ -10,10 +12,12 @@ from sync.errors import (
     ParkError,
     VendorChangedError,
 )
+from sync.model.unassignment import CustomerId
 
 SAME_IN_A_ROW = 5
 """So many customers ending alike, one after the other, end the reading."""
 UNAVAILABLE = "unavailable"
+OWN_ID = re.compile(r"cust_[A-Za-z0-9]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,13 @@ class Streak:
 NO_STREAK = Streak()
 VOUCHERIFY_DOWN = Streak(UNAVAILABLE, SAME_IN_A_ROW - 1)
 """Where a collection begins when the list of customers was not to be had: one more is enough."""
+
+
+def shown(customer_id: CustomerId) -> str:
+    """Name a customer in a text; what a person gave may be somebody's name or number instead."""
+    if OWN_ID.fullmatch(customer_id):
+        return customer_id
+    return f"with the given id sha256:{hashlib.sha256(customer_id.encode()).hexdigest()[:12]}"
 
 
 def too_many_gone(gone: int) -> ParkError:

@@ -1,6 +1,6 @@
 """What the jobs need of others, as protocols: pages, a place to store them, a meter, a watch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -45,6 +45,9 @@ class Progress(Protocol):
 
     def is_known(self, customer_id: CustomerId) -> bool:
         """Tell whether Voucherify ever named this customer, or answered for it."""
+
+    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
+        """Ask these after everybody else the next time; nothing was learned of them."""
 
     def gone(self, gone: Gone, now: datetime) -> Stored:
         """Store that a customer was deleted."""

@@ -54,12 +54,14 @@ class Tally:
         self._add_events(collected.events)
         if collected.stopped_by is not None:
             self.stopped(collected.stopped_by)
+        if collected.doubted is not None:
+            self.stopped(collected.doubted)
         for failure in collected.failures:
             self._tell(failure)
         missed = collected.customers.failed + collected.customers.left
         if missed and not isinstance(collected.stopped_by, ParkError):
             self.reasons.add(UNAVAILABLE)
-            self._tell(f"{missed} customers were not read; the next run asks them again")
+            self._tell(f"{missed} customers were not read in this run")
 
     def dead_lettered(self, number: int) -> None:
         """Take in new dead letters that no page held."""

@@ -12,7 +12,7 @@ from sync.ledger.bookmarks import COLUMNS, bookmark_in, drop_bookmark, of_reader
 from sync.ledger.findings import Stored, insert_new, is_news, store_findings
 from sync.ledger.ledger import Ledger
 from sync.ledger.reading import BATCH, Known, held_by, is_known, select_customers, store_gone
-from sync.ledger.tables import backfill_customers, backfills, bookmarks
+from sync.ledger.tables import backfill_customers, backfills, bookmarks, customers
 from sync.model.event import Finding, Gone, Hint, Invalid
 from sync.model.unassignment import Assignment, CustomerId
 from sync.model.window import Bookmark, Window
@@ -84,7 +84,8 @@ class BackfillProgress:
         """Take customers into this backfill that Voucherify just named."""
         with self._ledger.transaction() as connection:
             self._select(connection, customer_ids)
-            select_customers(connection, customer_ids, {"listed_at": now})
+            marks = {"listed_at": now, "gone_at": None}
+            select_customers(connection, customer_ids, marks)
             return store_findings(connection, invalid, asked=None, run_id=self._run_id, now=now)
 
     def _select(self, connection: Connection, customer_ids: Sequence[CustomerId]) -> None:
@@ -164,12 +165,17 @@ class BackfillProgress:
         """Store what the last page held, and that this customer is done."""
         with self._ledger.transaction() as connection:
             self._done(connection, customer_id)
+            back = update(customers).where(customers.c.customer_id == customer_id)
+            connection.execute(back.values(gone_at=None))
             return self._store(connection, findings, customer_id, now)
 
     def restart(self, customer_id: CustomerId) -> None:
         """Drop a bookmark that Voucherify refused."""
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, self._id, customer_id)
+
+    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
+        """Leave them as they are: whoever resumes the backfill asks them again."""
 
     def held_by(self, customer_id: CustomerId) -> tuple[Assignment, ...]:
         """Give the assignments of a customer that are known and not known to have ended."""

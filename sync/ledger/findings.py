@@ -29,8 +29,12 @@ def store_findings(
     asked: CustomerId | None,
     run_id: str,
     now: datetime,
+    select_hinted: bool = False,
 ) -> Stored:
-    """Store findings; one that was seen before changes nothing."""
+    """Store findings; one that was seen before changes nothing.
+
+    `select_hinted` takes whom a hint names into the run's own selection.
+    """
     new = invalid = 0
     for finding in findings:
         match finding:
@@ -39,7 +43,7 @@ def store_findings(
             case Assigned(assignment):
                 _store_assignment(connection, assignment)
             case Hint():
-                _store_hint(connection, finding, run_id, now)
+                _store_hint(connection, finding, run_id if select_hinted else None, now)
             case Invalid():
                 invalid += _store_event_letter(connection, finding, asked, run_id, now)
     return Stored(new, invalid)
@@ -154,11 +158,12 @@ def is_news(connection: Connection, hint: Hint) -> bool:
     return connection.execute(known).first() is None
 
 
-def _store_hint(connection: Connection, hint: Hint, run_id: str, now: datetime) -> None:
+def _store_hint(connection: Connection, hint: Hint, selected_by: str | None, now: datetime) -> None:
     if not is_news(connection, hint):
         return
-    # Into this run's selection too: whoever was named by a source_id is asked by the real id.
-    values = {"hinted_at": now, "selected_by": run_id}
+    values: dict[str, object] = {"hinted_at": now}
+    if selected_by is not None:
+        values["selected_by"] = selected_by
     statement = insert_into(connection, customers).values(customer_id=hint.customer_id, **values)
     key = [customers.c.customer_id]
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from sync.ledger.ledger import Ledger
+from sync.ledger.reading import NAMED
 from sync.ledger.tables import customers, dead_letters, deliveries, project, unassignments
 
 
@@ -31,7 +32,7 @@ class Overview:
 
 def overview(ledger: Ledger) -> Overview:
     """Count everything, in one consistent state."""
-    here = customers.c.gone_at.is_(None)
+    here = and_(customers.c.gone_at.is_(None), NAMED)
     known = select(
         func.count(), func.count(customers.c.asked_at), func.min(customers.c.asked_at)
     ).where(here)
@@ -49,7 +50,9 @@ def overview(ledger: Ledger) -> Overview:
             horizon=bound.horizon if bound else None,
             customers=total,
             never_asked=total - asked,
-            gone=connection.execute(select(func.count()).where(~here)).scalar_one(),
+            gone=connection.execute(
+                select(func.count()).where(customers.c.gone_at.is_not(None))
+            ).scalar_one(),
             read_since=oldest if asked == total else None,
             unassignments=connection.execute(
                 select(func.count()).select_from(unassignments)

@@ -30,11 +30,9 @@ from sync.model.unassignment import (
 from sync.model.window import Bookmark
 
 READER = "run"
-NAMED = or_(
-    customers.c.listed_at.is_not(None),
-    customers.c.asked_at.is_not(None),
-    customers.c.hinted_at.is_not(None),
-)
+LISTED = or_(customers.c.listed_at.is_not(None), customers.c.hinted_at.is_not(None))
+"""Whom Voucherify named by the id that it uses itself; a person may have given a source_id."""
+NAMED = or_(LISTED, customers.c.asked_at.is_not(None))
 """Whom Voucherify named in a list or an event, or answered for in a run."""
 BATCH = 500
 
@@ -85,7 +83,7 @@ class RunProgress:
 
         An id that only a person named, and that was never answered for, is that person's to name.
         """
-        chosen = customers.c.hinted_at.is_not(None) if hinted_only else NAMED
+        chosen = customers.c.hinted_at.is_not(None) if hinted_only else LISTED
         with self._ledger.transaction() as connection:
             connection.execute(
                 update(customers)
@@ -101,7 +99,7 @@ class RunProgress:
     def selected(self) -> int:
         """Count who is still to be asked in this run."""
         with self._ledger.read_only() as connection:
-            mine = and_(customers.c.selected_by == self._run_id, customers.c.gone_at.is_(None))
+            mine = customers.c.selected_by == self._run_id
             return connection.execute(select(func.count()).where(mine)).scalar_one()
 
     def to_ask(self) -> Iterator[Known]:
@@ -141,7 +139,7 @@ class RunProgress:
             connection.execute(
                 update(customers)
                 .where(customers.c.customer_id == customer_id)
-                .values(cursor=cursor, asked_at=now, hinted_at=None, selected_by=None)
+                .values(cursor=cursor, asked_at=now, hinted_at=None, gone_at=None, selected_by=None)
             )
             return self._store(connection, findings, customer_id, now)
 
@@ -149,6 +147,15 @@ class RunProgress:
         """Drop a bookmark that Voucherify refused."""
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, READER, customer_id)
+
+    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
+        """Ask these after everybody else the next time; nothing was learned of them."""
+        with self._ledger.transaction() as connection:
+            for who in customer_ids:
+                same = customers.c.customer_id == who
+                connection.execute(
+                    update(customers).where(same).values(asked_at=now, hinted_at=None)
+                )
 
     def held_by(self, customer_id: CustomerId) -> tuple[Assignment, ...]:
         """Give the assignments of a customer that are known and not known to have ended."""
@@ -168,7 +175,15 @@ class RunProgress:
         asked: CustomerId | None,
         now: datetime,
     ) -> Stored:
-        return store_findings(connection, findings, asked=asked, run_id=self._run_id, now=now)
+        # Whoever was named by a source_id is asked by the real id in the same run.
+        return store_findings(
+            connection,
+            findings,
+            asked=asked,
+            run_id=self._run_id,
+            now=now,
+            select_hinted=True,
+        )
 
     def _in_batches(self, condition: ColumnElement[bool]) -> Iterator[Known]:
         last: tuple[datetime | None, str] | None = None
@@ -186,7 +201,7 @@ class RunProgress:
         query = (
             select(customers.c.customer_id, customers.c.cursor, customers.c.asked_at, *COLUMNS)
             .outerjoin(bookmarks, of_reader(READER, customers.c.customer_id))
-            .where(customers.c.selected_by == self._run_id, customers.c.gone_at.is_(None))
+            .where(customers.c.selected_by == self._run_id)
             .where(condition)
             .order_by(customers.c.asked_at.nulls_first(), customers.c.customer_id)
             .limit(BATCH)

@@ -153,3 +153,13 @@ def test_who_is_hinted_at_in_a_backfill_is_asked_by_the_next_run_too(at, backfil
     run.select_known(hinted_only=True)
 
     assert ids(run.to_ask()) == ["cust_7"]
+
+
+def test_a_hint_that_a_backfill_finds_takes_nobody_out_of_a_run(at, backfill, now):
+    run = at()
+    run.select_listed(["a", "b", "c"], (), LISTING)
+
+    backfill.page_read("x", about("b"), None, now)
+
+    assert sorted(ids([*run.to_ask(), *run.hinted_meanwhile()])) == ["a", "b", "c"]
+    assert ids(backfill.hinted_meanwhile()) == ["b"]

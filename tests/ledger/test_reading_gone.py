@@ -32,9 +32,45 @@ def test_a_customer_that_is_gone_is_not_asked(at, now):
 
     later = at(1)
     later.select_known(hinted_only=False)
-    later.select_named(["a"])
 
     assert (ids(later), later.selected()) == (["b"], 1)
+
+
+def test_a_customer_that_is_gone_is_asked_again_by_name_and_is_back_if_it_answers(at, now):
+    reading = at()
+    reading.select_listed(["a"], (), LISTING)
+    reading.gone(Gone("a"), now)
+
+    named = at(1)
+    named.select_named(["a"])
+    assert ids(named) == ["a"]
+    named.window_read("a", (), None, now)
+
+    later = at(2)
+    later.select_known(hinted_only=False)
+    assert ids(later) == ["a"]
+
+
+def test_who_was_only_named_by_a_person_is_not_asked_by_a_run_over_all(at, now):
+    named = at()
+    named.select_named(["their-own-id"])
+    named.window_read("their-own-id", (), None, now)
+
+    later = at(1)
+    later.select_known(hinted_only=False)
+
+    assert ids(later) == []
+
+
+def test_who_is_postponed_comes_after_everybody_else(at, now):
+    reading = at()
+    reading.select_listed(["a", "b", "c"], (), LISTING)
+    reading.postpone(["a", "b"], now)
+
+    later = at(1)
+    later.select_known(hinted_only=False)
+
+    assert ids(later) == ["c", "a", "b"]
 
 
 def test_a_customer_that_is_listed_again_is_asked_again(at, now):
