@@ -80,9 +80,10 @@ class Shell:
     def configured(self, env_file: Path | None) -> Iterator[app.Configured]:
         """Read the settings, turn the logs on, and close the CRM in the end."""
         loaded = load(env_file)
-        self._secrets = loaded.secrets(loaded.env_file_names)
+        # Until the adapter says which settings are its own, any that sounds like a secret is one.
+        self._secrets = loaded.secrets(loaded.env)
         ready = app.configure(loaded)
-        self._secrets += ready.secrets
+        self._secrets = ready.secrets
         with closing(ready.adapter):
             logs.configure(
                 log_format=ready.settings.log_format, level=logging.WARNING, secrets=self._secrets

@@ -136,3 +136,24 @@ def test_a_bug_in_an_adapter_ends_with_70_names_the_place_and_prevents_no_readin
     assert TOKEN not in result.err + result.out
     assert not re.search(r"[\w.]+@example\.(com|org)", result.err)
     assert shop.ledger("SELECT exit_code FROM runs") == [(70,)]
+
+
+def test_the_traceback_of_a_forced_error_is_shown_without_secrets(shop):
+    raising = FORCED.replace(
+        'return cls(env["CRM_BROKEN_TOKEN"])',
+        'raise RuntimeError("refused " + env["CRM_BROKEN_TOKEN"] + env["VOUCHERIFY_APP_TOKEN"])',
+    )
+    (shop.home / "raising_adapter.py").write_text(raising)
+
+    result = shop.process(
+        "run",
+        HOLDERSYNC_CRM="raising_adapter:Broken",
+        CRM_BROKEN_TOKEN=TOKEN,
+        PYTHONPATH=f"{shop.home}",
+    )
+
+    assert result.code == 70
+    assert "Traceback" in result.err
+    assert "RuntimeError" in result.err
+    assert TOKEN not in result.err + result.out
+    assert shop.playground.app_token not in result.err + result.out
