@@ -8,8 +8,6 @@ the future carries it over events that are still to come.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sync.model.unassignment import CustomerId
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -41,15 +39,6 @@ class Bookmark:
     after: str
     server_time: datetime
     newest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOrder:
-    """One customer to read: from where, and, if a read was cut short, where to go on."""
-
-    customer_id: CustomerId
-    window: Window
-    bookmark: Bookmark | None = None
 
 
 def window_to_read(cursor: datetime | None, lookback: timedelta, horizon: datetime) -> Window:
