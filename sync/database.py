@@ -1,17 +1,24 @@
 """What the tool's databases have in common: UTC times and transactions; knows no table."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, Literal
 
-from sqlalchemy import DateTime, Dialect, Engine, String, Table, create_engine, event
+from sqlalchemy import DateTime, Dialect, Engine, String, Table, Text, create_engine, event
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Begin = Literal["IMMEDIATE", "DEFERRED"]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class UnreadableValueError(Exception):
+    """A column holds what nothing of ours can have written: the database is damaged."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -50,11 +57,43 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(
         self, value: str | datetime | None, _dialect: Dialect
     ) -> datetime | None:
-        """Turn what the column stores into an aware time; a time without a zone is UTC."""
+        """Turn what the column stores into an aware time; a time without a zone is UTC.
+
+        Raises:
+            UnreadableValueError: it stores something else, as only SQLite can.
+        """
         if value is None:
             return None
-        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+        time = _time(value) if isinstance(value, str) else value
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        msg = "a column of times holds something else"
+        raise UnreadableValueError(msg) from None
+
+
+def plain(text: str) -> str:
+    """Give a text as a column of `PlainText` stores it."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text that every database can hold.
+
+    PostgreSQL takes no NUL, and no database half of a surrogate pair, though JSON can hold both:
+    each becomes U+FFFD, on the way in and in comparisons alike.
+    """
+
+    impl: type[String] = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Turn a text into what the column stores."""
+        return None if value is None else plain(value)
 
 
 def sqlite_engine(url: URL, *, busy_seconds: float) -> Engine:
@@ -79,8 +118,10 @@ def sqlite_engine(url: URL, *, busy_seconds: float) -> Engine:
 
 @contextmanager
 def read_only(engine: Engine) -> Iterator[Connection]:
-    """Give a connection whose transaction never keeps a writer waiting."""
-    with engine.connect().execution_options(begin="DEFERRED") as connection, connection.begin():
+    """Give a connection that shows one state throughout and never keeps a writer waiting."""
+    on_a_server = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    options = {"begin": "DEFERRED"} if engine.dialect.name == "sqlite" else on_a_server
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 

@@ -17,9 +17,10 @@ from typing import Protocol, TypeVar
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.stop import stop_before_delay
+from tenacity.stop import stop_base
 from urllib3.exceptions import HTTPError
 
+from sync.deadline import AnswersInTime
 from sync.errors import HoldersyncError, RetryError, TellUserError, UnavailableError
 from sync.model.patience import Patience, delay_before
 
@@ -93,6 +94,22 @@ class CallCount:
     throttled: int = 0
 
 
+class _Lost(stop_base):
+    """What one call lost to faults: in answers that failed, and between the tries.
+
+    Waiting for the pacer is not counted: where few calls are allowed, a single try may have to
+    wait longer than any fault may last.
+    """
+
+    def __init__(self, bound: float) -> None:
+        self._bound = bound
+        self.seconds = 0.0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        """Tell whether the next try would begin after the bound."""
+        return self.seconds + state.upcoming_sleep >= self._bound
+
+
 class Transport:
     """Sends GET requests for one host, with one session per thread.
 
@@ -105,6 +122,7 @@ class Transport:
         patience: time-outs and retries.
         wait: waits the given seconds, or raises to end the run. Tests don't wait.
         random: the source of jitter.
+        clock: seconds that never jump.
     """
 
     def __init__(
@@ -115,12 +133,14 @@ class Transport:
         patience: Patience,
         wait: Callable[[float], None],
         random: Random,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._headers = dict(headers)
         self._pacer = pacer
         self._patience = patience
         self._wait = wait
         self._random = random
+        self._clock = clock
         self._thread = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
@@ -146,16 +166,21 @@ class Transport:
             TellUserError: TLS can't be set up with what is configured.
             UnavailableError: attempts or time were used up.
         """
-        patience = self._patience
+        lost = _Lost(self._patience.total)
+
+        def wait(seconds: float) -> None:
+            lost.seconds += seconds
+            self._wait(seconds)
+
         attempts = Retrying(
             retry=retry_if_exception_type(RetryError),
-            stop=stop_after_attempt(patience.attempts) | stop_before_delay(patience.total),
+            stop=stop_after_attempt(self._patience.attempts) | lost,
             wait=self._delay,
-            sleep=self._wait,
+            sleep=wait,
             reraise=True,
         )
         try:
-            accepted: Accepted = attempts(self._attempt, url, params, judge, attempts)
+            accepted: Accepted = attempts(self._attempt, url, params, judge, attempts, lost)
         except RetryError as error:
             tries = attempts.statistics["attempt_number"]
             msg = f"{error}; given up after {tries} attempts, the next run tries again"
@@ -175,17 +200,20 @@ class Transport:
         params: Sequence[tuple[str, str]],
         judge: Callable[[Answer], Accepted],
         attempts: Retrying,
+        lost: _Lost,
     ) -> Accepted:
         slot = self._pacer.reserve()
-        started = False
+        began: float | None = None
         try:
             while seconds := self._pacer.start(slot):
                 self._wait(seconds)
-            started = True
+            began = self._clock()
             again = attempts.statistics["attempt_number"] > 1
             return judge(self._send(url, params, again=again))
         finally:
-            self._pacer.end(started=started)
+            if began is not None:
+                lost.seconds += self._clock() - began
+            self._pacer.end(started=began is not None)
 
     def _send(self, url: str, params: Sequence[tuple[str, str]], *, again: bool) -> Answer:
         patience = self._patience
@@ -198,7 +226,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = _whole_body(response, patience)
+                body = _whole_body(response, patience.largest_body)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _failure(error) from error
         self._tally(throttled=int(response.status_code == requests.codes.too_many_requests))
@@ -210,6 +238,8 @@ class Transport:
             session = requests.Session()
             session.headers.update(self._headers)
             session.auth = _no_netrc
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, AnswersInTime(self._patience.answer))
             self._thread.session = session
             with self._lock:
                 self._sessions.append(session)
@@ -253,19 +283,13 @@ def _was_cut_off(error: object) -> bool:
     return False
 
 
-def _whole_body(response: requests.Response, patience: Patience) -> bytes:
-    # One read of the socket at a time: a server that drips a byte now and then would keep a
-    # read of a whole chunk busy for hours without ever meeting the read time-out.
-    give_up = monotonic() + patience.answer
+def _whole_body(response: requests.Response, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
         chunks.append(chunk)
         size += len(chunk)
-        if size > patience.largest_body:
-            msg = f"the answer is larger than {patience.largest_body} bytes"
-            raise RetryError(msg)
-        if monotonic() > give_up:
-            msg = f"the answer was not complete after {patience.answer:.0f} s"
+        if size > largest:
+            msg = f"the answer is larger than {largest} bytes"
             raise RetryError(msg)
     return b"".join(chunks)

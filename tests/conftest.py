@@ -2,12 +2,14 @@
 
 import logging
 import os
+from contextlib import ExitStack, closing
 
 import pytest
 import structlog
 from hypothesis import settings
 
 from sync.playground import Playground
+from tests.ledgers import FileLedgers, NoServerError, PrivateServer, ServerLedgers, a_server
 from tests.shops import Shop
 
 settings.register_profile(
@@ -16,6 +18,83 @@ settings.register_profile(
 settings.load_profile("house")
 
 OURS = ("VOUCHERIFY_", "HOLDERSYNC_", "CRM_SQL_")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="campaigns in their long form")
+    parser.addoption(
+        "--ledger",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="the kind of database that ledgers are in; tests of one kind run with it only",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    is_long, kind = config.getoption("--long"), config.getoption("--ledger")
+    unwanted = ["on_a_server" if kind == "sqlite" else "on_a_file"]
+    unwanted += [] if is_long else ["long_only"]
+    unwanted += ["slow_on_a_server"] if kind == "postgresql" and not is_long else []
+    gone = [each for each in items if any(map(each.get_closest_marker, unwanted))]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [each for each in items if each not in gone]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"nothing is skipped in CI: {call.excinfo.value}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [each for kind in terminalreporter.stats.values() for each in kind]
+    told = [each.user_properties for each in reports if getattr(each, "when", None) == "call"]
+    for line in dict.fromkeys(text for each in told for name, text in each if name == "told"):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def tell(request, record_property):
+    """Tell a line at the end of the whole test run, in whichever process this test is."""
+    return lambda text: record_property("told", f"{request.node.name}: {text}")
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    """Tell whether campaigns take their long form."""
+    return request.config.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL whose databases are dropped in the end."""
+    with ExitStack() as stack:
+        try:
+            url, stays = stack.enter_context(a_server())
+        except NoServerError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield stack.enter_context(closing(ServerLedgers(url, stays=stays)))
+
+
+@pytest.fixture(scope="session")
+def free_server():
+    """The URL of another PostgreSQL, which this process started for itself."""
+    with closing(PrivateServer()) as other:
+        yield other.url
+
+
+@pytest.fixture(scope="session")
+def ledgers(request, tmp_path_factory):
+    """Places for ledgers, in the kind of database that `--ledger` says."""
+    if request.config.getoption("--ledger") == "postgresql":
+        return request.getfixturevalue("server")
+    return FileLedgers(tmp_path_factory.mktemp("ledgers"))
 
 
 @pytest.fixture(autouse=True)

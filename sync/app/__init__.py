@@ -3,6 +3,7 @@
 from sync.app.configured import Configured, configure, new_start, now
 from sync.app.ground import (
     Ground,
+    alone,
     for_real,
     look_at_ledger,
     on_a_copy,
@@ -10,12 +11,13 @@ from sync.app.ground import (
     rebind_ledger,
     upgrade_ledger,
 )
-from sync.app.wiring import Voucherify, assembled, voucherify
+from sync.app.wiring import Voucherify, assembled, spent_on, voucherify
 
 __all__ = [
     "Configured",
     "Ground",
     "Voucherify",
+    "alone",
     "assembled",
     "configure",
     "for_real",
@@ -25,6 +27,7 @@ __all__ = [
     "on_a_copy",
     "open_ledger",
     "rebind_ledger",
+    "spent_on",
     "upgrade_ledger",
     "voucherify",
 ]

@@ -5,18 +5,19 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cached_property
 
 from sqlalchemy.engine import URL, make_url
 
 from sync.crm.adapter import CrmAdapter
 from sync.crm.registry import adapter_class
-from sync.ledger.ledger import ledger_file
+from sync.ledger.lock import Locks, locks_of
+from sync.ledger.place import place_of
 from sync.ledger.runs import RunKind, RunStart
 from sync.settings import Loaded, Settings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Configured:
     """Settings that are whole, and the CRM they name; nothing was connected to yet.
 
@@ -39,9 +40,15 @@ class Configured:
         return make_url(self.settings.ledger_url)
 
     @property
-    def ledger_file(self) -> Path:
-        """The ledger's file; absolute."""
-        return ledger_file(self.ledger_url)
+    def ledger_place(self) -> str:
+        """The ledger's absolute path, or its server and database."""
+        return place_of(self.ledger_url)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """The ledger's locks; one connection holds all of them where it is on a server."""
+        lock_url = self.settings.lock_url
+        return locks_of(self.ledger_url, make_url(lock_url) if lock_url else None)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Where a job happens: on the ledger under its lock, or on a copy that goes with it."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -18,8 +17,15 @@ from sync.crm.adapter import Destination
 from sync.crm.dry_run import DryRun
 from sync.errors import NotNowError, ParkError, TellUserError
 from sync.ledger.destinations import admit
-from sync.ledger.ledger import Ledger, create_or_open, open_existing
-from sync.ledger.lock import LockTakenError, held
+from sync.ledger.ledger import (
+    Ledger,
+    create_or_open,
+    is_there,
+    open_existing,
+    require_room,
+    upgrade,
+)
+from sync.ledger.lock import LockTakenError
 from sync.ledger.runs import RunKind, latest_runs
 from sync.ledger.scratch import counting_ledger, scratch_copy
 
@@ -42,13 +48,13 @@ def for_real(configured: Configured, kind: RunKind) -> Iterator[Ground]:
         ParkError: another process is at the same kind of job.
         TellUserError: the ledger is not for this project, this release or this destination.
     """
-    settings, file = configured.settings, configured.ledger_file
+    settings, locks = configured.settings, configured.locks
     with ExitStack() as stack:
         stack.enter_context(_locked(configured, kind))
-        ledger = stack.enter_context(closing(create_or_open(configured.ledger_url)))
+        ledger = stack.enter_context(closing(create_or_open(configured.ledger_url, locks=locks)))
         ledger.bind(settings.base_url, settings.app_id, now())
         admit(ledger, configured.adapter.destination, now())
-        yield Ground(ledger, ledger, configured.adapter, partial(held, file, "deliver"))
+        yield Ground(ledger, ledger, configured.adapter, partial(locks.held, "deliver"))
 
 
 @contextmanager
@@ -85,44 +91,62 @@ def open_ledger(configured: Configured) -> Ledger:
     return ledger
 
 
+@contextmanager
+def alone(configured: Configured) -> Iterator[Ledger]:
+    """Give the ledger while no job is at work on it.
+
+    Raises:
+        ParkError: another process is at work.
+        TellUserError: there is no ledger, or it is not for this project or this release.
+    """
+    settings, locks = configured.settings, configured.locks
+    with ExitStack() as stack:
+        stack.enter_context(_locked(configured, "run"))
+        stack.enter_context(_locked(configured, "backfill"))
+        ledger = stack.enter_context(closing(open_existing(configured.ledger_url, locks=locks)))
+        ledger.require_project(settings.base_url, settings.app_id)
+        yield ledger
+
+
 def rebind_ledger(configured: Configured) -> str:
     """Make the ledger go on with the key and address that are configured now."""
-    settings = configured.settings
-    with _locked(configured, "run"), closing(open_existing(configured.ledger_url)) as ledger:
+    settings, url = configured.settings, configured.ledger_url
+    with _locked(configured, "run"), closing(open_existing(url, locks=configured.locks)) as ledger:
         ledger.rebind(settings.base_url, settings.app_id)
-    return f"the ledger {configured.ledger_file} belongs to this key of {settings.base_url} now"
+    return f"the ledger {configured.ledger_place} belongs to this key of {settings.base_url} now"
 
 
 def upgrade_ledger(configured: Configured) -> str:
     """Take an older ledger to this release; make none."""
-    file = configured.ledger_file
-    if not file.exists():
-        return f"there is no ledger at {file} yet: the first holdersync run makes it"
-    with _locked(configured, "run"), closing(create_or_open(configured.ledger_url)):
-        return f"the ledger {file} is of this release"
+    place, url = configured.ledger_place, configured.ledger_url
+    if not is_there(url):
+        return f"there is no ledger at {place} yet: the first holdersync run makes it"
+    with _locked(configured, "run"):
+        upgrade(url, locks=configured.locks)
+    return f"the ledger {place} is of this release"
 
 
 def look_at_ledger(configured: Configured) -> str:
     """Say what is at the ledger's place; make nothing.
 
     Raises:
+        NotNowError: its server can't be reached.
         TellUserError: it can't be used, or can't be made there.
     """
-    file = configured.ledger_file
-    if file.exists():
+    place, url = configured.ledger_place, configured.ledger_url
+    configured.locks.check()
+    if is_there(url):
         with on_a_copy(configured):
-            return f"{file} can be used"
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        msg = f"the first run can't make {file}: see that {file.parent} is there and yours"
-        raise TellUserError(msg)
-    return f"{file} is not there yet; the first run makes it"
+            return f"{place} can be used"
+    require_room(url)
+    return f"{place} is not there yet; the first run makes it"
 
 
 @contextmanager
 def _locked(configured: Configured, kind: RunKind) -> Iterator[None]:
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(configured.ledger_file, kind))
+            stack.enter_context(configured.locks.held(kind))
         except LockTakenError:
             raise ParkError(_holder(configured, kind), by="lock") from None
         yield

@@ -1,14 +1,16 @@
 """One Voucherify project and one job, put together from settings."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
 from sync.app.configured import Configured, now
 from sync.app.ground import Ground
+from sync.app.threads import Gate, ListingAside
+from sync.errors import NotNowError, TellUserError
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
 from sync.jobs.parts import Parts, ReadRules
@@ -17,7 +19,7 @@ from sync.ledger.budget import Allowance, Budget, Spent
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
 from sync.model.patience import Patience
-from sync.operate.stopping import Stop
+from sync.operate.stopping import FETCH_GRACE, Stop, stopped
 from sync.settings import Settings
 from sync.transport import CallCount, Transport
 from sync.voucherify.activity import ActivityReader
@@ -47,62 +49,89 @@ class CallMeter:
 
 @dataclass(frozen=True, slots=True)
 class Voucherify:
-    """One project, ready to be asked."""
+    """One project, ready to be asked; after `leave` none of its calls counts or stores anything."""
 
     lister: CustomerLister
     reader: ActivityReader
     meter: CallMeter
+    leave: Callable[[], None]
 
 
 @contextmanager
 def voucherify(configured: Configured, counted_on: Ledger, stop: Stop) -> Iterator[Voucherify]:
     """Give the project that the settings name; nothing is sent yet."""
     settings = configured.settings
-    allowance = Allowance(settings.rate, settings.reserve, settings.share, settings.max_wait)
-    budget = Budget(counted_on, allowance, now=now, monotonic=monotonic)
+    budget = _budget(settings, counted_on)
+    gate = Gate(budget)
     longest = settings.max_wait.total_seconds()
     transport = Transport(
         headers=credentials(settings.app_id, settings.app_token.get_secret_value()),
-        pacer=budget,
+        pacer=gate,
         patience=Patience(total=max(Patience().total, 2 * longest)),
         wait=stop.wait,
         random=Random(),  # noqa: S311 - jitter, no secret
     )
     client = VoucherifyClient(
-        transport, base_url=settings.base_url, pacer=budget, max_wait=settings.max_wait
+        transport, base_url=settings.base_url, pacer=gate, max_wait=settings.max_wait
     )
-    with closing(budget), closing(transport):
+    try:
         yield Voucherify(
             lister=CustomerLister(client),
             reader=ActivityReader(client, lenient=settings.validation == "lenient"),
             meter=CallMeter(transport, budget),
+            leave=gate.shut,
         )
+    finally:
+        gate.close()
+        transport.close()
+        # What is not given back is lost on the safe side, as after a kill.
+        with suppress(NotNowError, TellUserError):
+            budget.close()
+
+
+def spent_on(configured: Configured, ledger: Ledger) -> Spent:
+    """Give our own count of the billing cycle, from the ledger alone."""
+    return _budget(configured.settings, ledger).spent()
 
 
 @contextmanager
 def assembled(
-    configured: Configured, ground: Ground, start: RunStart, stop: Stop, watch: Watch
+    configured: Configured,
+    ground: Ground,
+    start: RunStart,
+    stop: Stop,
+    watch: Watch,
+    *,
+    crm_executor: Executor | None = None,
 ) -> Iterator[Parts]:
-    """Give all that a run or a backfill works with."""
-    with (
-        voucherify(configured, ground.counted_on, stop) as project,
-        ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch") as executor,
-    ):
-        yield Parts(
-            start=start,
-            ledger=ground.ledger,
-            lister=project.lister,
-            reader=project.reader,
-            executor=executor,
-            destination=ground.destination,
-            meter=project.meter,
-            read_rules=read_rules(configured.settings),
-            collect_rules=collect_rules(configured),
-            delivery_rules=delivery_rules(configured),
-            deliver_lock=ground.deliver_lock,
-            watch=watch,
-            now=now,
-        )
+    """Give all that a run or a backfill works with; `crm_executor` is explained by `Parts`."""
+    with voucherify(configured, ground.counted_on, stop) as project:
+        fetchers = stop.workers("fetch", WORKERS, FETCH_GRACE, on_leave=project.leave)
+        try:
+            yield Parts(
+                start=start,
+                ledger=ground.ledger,
+                lister=ListingAside(project.lister, fetchers),
+                reader=project.reader,
+                executor=fetchers,
+                destination=ground.destination,
+                meter=project.meter,
+                read_rules=read_rules(configured.settings),
+                collect_rules=collect_rules(configured),
+                delivery_rules=delivery_rules(configured),
+                deliver_lock=ground.deliver_lock,
+                watch=watch,
+                now=now,
+                crm_executor=crm_executor,
+            )
+        finally:
+            # In order, nothing is under way any more; after a mistake of ours, something may be.
+            fetchers.leave(stopped())
+
+
+def _budget(settings: Settings, counted_on: Ledger) -> Budget:
+    allowance = Allowance(settings.rate, settings.reserve, settings.share, settings.max_wait)
+    return Budget(counted_on, allowance, now=now, monotonic=monotonic)
 
 
 def read_rules(settings: Settings) -> ReadRules:

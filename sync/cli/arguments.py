@@ -1,13 +1,33 @@
 """Times on the command line."""
 
+import re
+import textwrap
 from datetime import UTC, date, datetime, timedelta
 
 import typer
 
+from sync.jobs.selection import is_id
+from sync.model.unassignment import CustomerId
 from sync.model.window import Window
 from sync.voucherify.instant import read_instant
 
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FUTURE = timedelta(minutes=5)
+FIRST = datetime(2010, 1, 1, tzinfo=UTC)
+"""Voucherify is younger: a window that ends before is a slip of the year and would find nothing."""
+SHOWN = 40
+
+
+def customer_of(text: str) -> CustomerId:
+    """Read the id of one customer.
+
+    Raises:
+        typer.BadParameter: nothing has such an id.
+    """
+    if not is_id(text):
+        msg = "give the customer's id in Voucherify, as in holdersync dead-letters list"
+        raise typer.BadParameter(msg)
+    return CustomerId(text)
 
 
 def instant_of(text: str, name: str) -> datetime:
@@ -17,26 +37,42 @@ def instant_of(text: str, name: str) -> datetime:
         typer.BadParameter: it is neither.
     """
     try:
-        if len(text) == len("2026-11-01"):
+        if DAY.fullmatch(text):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
         return read_instant(text)
     except ValueError as error:
-        msg = f"{name} {text}: give a day (2026-11-01) or a time with a zone (2026-11-01T08:00:00Z)"
+        shown = textwrap.shorten(text, SHOWN, placeholder="...")
+        msg = (
+            f"{name} {shown}: give a day (2026-11-01) or a time with a zone (2026-11-01T08:00:00Z)"
+        )
         raise typer.BadParameter(msg) from error
+
+
+def past_instant_of(text: str, name: str, now: datetime) -> datetime:
+    """Read a time that has come already.
+
+    Raises:
+        typer.BadParameter: it is no time, or lies in the future.
+    """
+    instant = instant_of(text, name)
+    if instant > now + FUTURE:
+        msg = f"{name} lies in the future; it is {now:%Y-%m-%dT%H:%M:%SZ} now"
+        raise typer.BadParameter(msg)
+    return instant
 
 
 def window_of(since: str, until: str, now: datetime) -> Window:
     """Read the window of a backfill.
 
     Raises:
-        typer.BadParameter: it ends before it starts, or in the future.
+        typer.BadParameter: it ends before it starts, in the future, or before there was anything.
     """
-    start, end = instant_of(since, "--from"), instant_of(until, "--to")
+    start, end = instant_of(since, "--from"), past_instant_of(until, "--to", now)
     if end <= start:
         msg = "--to is not later than --from"
         raise typer.BadParameter(msg)
-    if end > now + FUTURE:
-        msg = "--to lies in the future: what happens until then is read by the scheduled runs"
+    if end <= FIRST:
+        msg = f"--to lies before {FIRST:%Y}, when there was no Voucherify: check the year"
         raise typer.BadParameter(msg)
     return Window(start, end)

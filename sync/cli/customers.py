@@ -4,17 +4,25 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import structlog
 
 from sync.errors import TellUserError
 from sync.jobs.selection import CustomerSource, read_customer_ids
 from sync.model.unassignment import CustomerId
 
+log = structlog.get_logger(__name__)
+
 STDIN = "-"
 FILE = "file:"
+RIGHT_PATH = (
+    "after file: comes the path, from HOLDERSYNC_HOME on, of a file that this user may read"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +33,15 @@ class IdFile:
     name: str
 
     def __iter__(self) -> Iterator[CustomerId]:
-        """Give the ids, in the order of the file."""
+        """Give the ids, in the order of the file; say so if there are none."""
+        nobody = True
         with _told(self.name), self.path.open(encoding="utf-8-sig", newline="") as lines:
-            yield from read_customer_ids(lines, self.name)
+            for customer_id in read_customer_ids(lines, self.name):
+                nobody = False
+                yield customer_id
+        if nobody:
+            msg = f"{self.name} names no customer, so nobody is asked"
+            log.warning(msg)
 
 
 @contextmanager
@@ -39,20 +53,48 @@ def source_of(text: str, home: Path) -> Iterator[CustomerSource]:
     Raises:
         TellUserError: it is none of the three, or the file can't be read.
     """
+    path = text.removeprefix(FILE)
     if text == "all":
         yield CustomerSource("all")
     elif text == STDIN:
-        with TemporaryDirectory(prefix="holdersync-") as folder:
-            path = Path(folder) / "customers"
-            with path.open("wb") as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-            yield _from_file(path, "standard input")
-    elif text.startswith(FILE):
-        path = home / text.removeprefix(FILE)
-        yield _from_file(path, str(path))
+        with _copied(_stdin(), "standard input") as copy:
+            yield copy
+    elif path not in {text, ""}:
+        with _from_path(home / path) as source:
+            yield source
     else:
         msg = f"--customers {text}: give all, file:PATH or -"
         raise TellUserError(msg)
+
+
+def _stdin() -> BinaryIO:
+    # There is none if whoever started the process closed it.
+    if sys.stdin is None:
+        msg = "the customers can't be read: standard input is closed; name a file with file:PATH"
+        raise TellUserError(msg)
+    return sys.stdin.buffer
+
+
+@contextmanager
+def _from_path(path: Path) -> Iterator[CustomerSource]:
+    name = str(path)
+    with ExitStack() as stack:
+        with _told(name):
+            is_read_once = path.exists() and not (path.is_file() or path.is_dir())
+            pipe = stack.enter_context(path.open("rb")) if is_read_once else None
+        yield stack.enter_context(_copied(pipe, name)) if pipe else _from_file(path, name)
+
+
+@contextmanager
+def _copied(stream: BinaryIO, name: str) -> Iterator[CustomerSource]:
+    """Give what can be read only once, as a pipe can: the ids are needed more than once."""
+    with ExitStack() as stack:
+        with _told(name, "see that there is room for temporary files; TMPDIR says where"):
+            folder = stack.enter_context(TemporaryDirectory(prefix="holdersync-"))
+            path = Path(folder) / "customers"
+            with path.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+        yield _from_file(path, name)
 
 
 def _from_file(path: Path, name: str) -> CustomerSource:
@@ -62,9 +104,10 @@ def _from_file(path: Path, name: str) -> CustomerSource:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _told(name: str, what_to_do: str = RIGHT_PATH) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        msg = f"the customers of {name} can't be read: {error.strerror}"
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        msg = f"the customers of {name} can't be read ({why}): {what_to_do}"
         raise TellUserError(msg) from error

@@ -15,7 +15,10 @@ from sync.jobs.letters import RetryRules, retry
 from sync.ledger.ledger import Ledger
 from sync.ledger.letters import Letter, discard, open_letters
 
-Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NO]...", help="Numbers, as listed.")]
+Numbers = Annotated[
+    list[int] | None,
+    typer.Argument(min=1, max=2**31 - 1, metavar="[NO]...", help="Numbers, as listed."),
+]
 All = Annotated[bool, typer.Option("--all", help="All that are open.")]
 
 

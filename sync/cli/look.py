@@ -10,7 +10,6 @@ from sync.jobs.check import CheckResult, check_crm, check_ledger, check_voucheri
 from sync.ledger.overview import overview
 from sync.ledger.runs import latest_runs
 from sync.model.summary import exit_code
-from sync.operate.stopping import Stop
 
 RUNS_SHOWN = 5
 
@@ -21,7 +20,7 @@ def check_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None:
 
     def command() -> int:
         with shell.configured(env_file) as ready:
-            findings = _looked(ready)
+            findings = _looked(shell, ready)
         code = exit_code({finding.exit_code for finding in findings})
         if as_json:
             say_json({"exit_code": code, "findings": [_as_dict(each) for each in findings]})
@@ -40,9 +39,8 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
         with shell.configured(env_file) as ready, closing(app.open_ledger(ready)) as ledger:
             figures = overview(ledger)
             runs = latest_runs(ledger, RUNS_SHOWN)
-            with app.voucherify(ready, ledger, Stop()) as project:
-                spent = project.meter.spent()
-            where = str(ready.ledger_file)
+            spent = app.spent_on(ready, ledger)
+            where = ready.ledger_place
         if as_json:
             say_json(status_json(where, figures, runs, spent))
         else:
@@ -52,16 +50,19 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
     shell.leave_after(command)
 
 
-def _looked(ready: app.Configured) -> list[CheckResult]:
+def _looked(shell: Shell, ready: app.Configured) -> list[CheckResult]:
     env_file = ready.loaded.env_file
     where = f"from the environment and {env_file}" if env_file else "from the environment"
     findings = [CheckResult("settings", f"{where}; relative paths start at {ready.settings.home}")]
     findings += [CheckResult("warning", warning) for warning in ready.warnings]
     ledger = check_ledger(lambda: app.look_at_ledger(ready))
-    findings += [ledger, check_crm(ready.adapter)]
+    findings += [ledger, shell.crm_executor.submit(check_crm, ready.adapter).result()]
     if ledger.exit_code:
         return findings
-    with app.on_a_copy(ready) as ground, app.voucherify(ready, ground.counted_on, Stop()) as asked:
+    with (
+        app.on_a_copy(ready) as ground,
+        app.voucherify(ready, ground.counted_on, shell.stop) as asked,
+    ):
         return [*findings, check_voucherify(asked.lister)]
 
 

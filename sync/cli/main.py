@@ -3,6 +3,8 @@
 import typer
 
 from sync.cli import letters, local, look, runs, upkeep
+from sync.cli.terminal import open_what_is_closed
+from sync.operate.stopping import end_as_decided, handle, handlers
 
 app = typer.Typer(
     name="holdersync",
@@ -21,6 +23,7 @@ app.command("backfill")(runs.backfill_command)
 app.command("check")(look.check_command)
 app.command("status")(look.status_command)
 app.command("adopt")(upkeep.adopt_command)
+app.command("forget")(upkeep.forget_command)
 app.command("playground")(local.playground_command)
 app.command("demo")(local.demo_command)
 dead_letters.command("list")(letters.list_command)
@@ -31,5 +34,18 @@ ledger.command("rebind")(upkeep.rebind_command)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Do one command and leave with its exit code."""
-    app(arguments)
+    """Do one command and leave with its exit code.
+
+    Without `arguments` the command line is the process's own, and so is its end: a signal that
+    comes afterwards does not change the exit code any more.
+    """
+    open_what_is_closed()
+    before = handlers()
+    try:
+        app(arguments)
+    except SystemExit as ended:
+        if arguments is None and isinstance(ended.code, int):
+            end_as_decided(ended.code)
+        else:
+            handle(before)
+        raise

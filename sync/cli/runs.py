@@ -1,7 +1,7 @@
 """`run` and `backfill`."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
@@ -12,6 +12,7 @@ import typer
 from sync import app
 from sync.cli.arguments import window_of
 from sync.cli.customers import source_of
+from sync.cli.ending import Ending
 from sync.cli.progress import watching
 from sync.cli.shell import AsJson, Customers, EnvFile, Shell
 from sync.cli.show import (
@@ -23,18 +24,18 @@ from sync.cli.show import (
     rehearsal_text,
     summary_text,
 )
-from sync.cli.terminal import is_watched, say, say_json, tell
+from sync.cli.terminal import is_watched, say, tell
 from sync.crm.dry_run import DryRun
 from sync.errors import ParkError
 from sync.jobs import backfill as backfilling
 from sync.jobs import run as running
 from sync.jobs.parts import Parts
 from sync.jobs.selection import CustomerSource
-from sync.jobs.tally import Report, not_begun
+from sync.jobs.tally import Report
 from sync.ledger.letters import open_letters
 from sync.ledger.runs import RunStart
 from sync.model.window import Window
-from sync.operate.stopping import Stop, stopping_on_signals
+from sync.operate.stopping import Stop
 
 log = structlog.get_logger(__name__)
 
@@ -67,20 +68,24 @@ def run_command(
 ) -> None:
     """One pass: deliver what is pending, read what is new, deliver that."""
     shell = Shell()
+    ending = Ending(shell, "run", as_json=as_json)
 
     def command() -> int:
-        with shell.configured(env_file) as configured, ExitStack() as stack:
+        with (
+            ending.attended(),
+            shell.configured(env_file) as configured,
+            _source(configured, customers) as source,
+        ):
             ready = replace(configured, at_most=allow)
-            source = _source(stack, ready, customers)
-            start = app.new_start(ready, "run")
+            start = ending.named(app.new_start(ready, "run"))
             ground = app.on_a_copy(ready) if dry_run else app.for_real(ready, "run")
             try:
-                with _parts(ready, ground, start) as parts:
-                    report = running.run(parts, source)
+                with _parts(ready, ground, start, shell) as parts:
+                    report = running.run(parts, source, ending.begins(parts))
                     rehearsal = _rehearsal(parts)
             except ParkError as error:
-                return _busy(not_begun(start, error), as_json=as_json, if_busy=if_busy)
-            _show(report, rehearsal, as_json=as_json)
+                return _busy(ending, error, if_busy)
+            _show(ending, report, rehearsal)
             return report.exit_code
 
     shell.leave_after(command)
@@ -105,20 +110,24 @@ def backfill_command(
     """One manual pass over a stated window; no cursor is moved, and it resumes where it stopped."""
     window = window_of(since, until, app.now())
     shell = Shell()
+    ending = Ending(shell, "backfill", as_json=as_json)
 
     def command() -> int:
-        with shell.configured(env_file) as configured, ExitStack() as stack:
+        with (
+            ending.attended(),
+            shell.configured(env_file) as configured,
+            _source(configured, customers) as source,
+        ):
             ready = replace(configured, at_most=allow)
-            source = _source(stack, ready, customers)
             if plan:
-                return _plan(ready, window, source, as_json=as_json)
-            start = app.new_start(ready, "backfill")
+                return _plan(ending, ready, window, source, shell.stop)
+            start = ending.named(app.new_start(ready, "backfill"))
             try:
-                with _parts(ready, app.for_real(ready, "backfill"), start) as parts:
-                    report = backfilling.backfill(parts, window, source)
+                with _parts(ready, app.for_real(ready, "backfill"), start, shell) as parts:
+                    report = backfilling.backfill(parts, window, source, ending.begins(parts))
             except ParkError as error:
-                return _busy(not_begun(start, error), as_json=as_json, if_busy=IfBusy.FAIL)
-            _show(report, None, as_json=as_json)
+                return _busy(ending, error, IfBusy.FAIL)
+            _show(ending, report, None)
             return report.exit_code
 
     shell.leave_after(command)
@@ -126,32 +135,36 @@ def backfill_command(
 
 @contextmanager
 def _parts(
-    ready: app.Configured, ground: AbstractContextManager[app.Ground], start: RunStart
+    ready: app.Configured,
+    ground: AbstractContextManager[app.Ground],
+    start: RunStart,
+    shell: Shell,
 ) -> Iterator[Parts]:
-    stop = Stop()
     with (
-        stopping_on_signals(stop),
         ground as entered,
-        watching(stop) as watch,
-        app.assembled(ready, entered, start, stop, watch) as parts,
+        watching(shell.stop) as watch,
+        app.assembled(
+            ready, entered, start, shell.stop, watch, crm_executor=shell.crm_executor
+        ) as parts,
     ):
         watch.metered(parts.meter)
         yield parts
 
 
-def _source(stack: ExitStack, ready: app.Configured, customers: str | None) -> CustomerSource:
-    settings = ready.settings
-    return stack.enter_context(source_of(customers or settings.customers, settings.home))
+def _source(ready: app.Configured, customers: str | None) -> AbstractContextManager[CustomerSource]:
+    chosen = ready.settings.customers if customers is None else customers
+    return source_of(chosen, ready.settings.home)
 
 
-def _plan(ready: app.Configured, window: Window, source: CustomerSource, *, as_json: bool) -> int:
-    with app.on_a_copy(ready) as ground, app.voucherify(ready, ground.counted_on, Stop()) as asked:
+def _plan(
+    ending: Ending, ready: app.Configured, window: Window, source: CustomerSource, stop: Stop
+) -> int:
+    with app.on_a_copy(ready) as ground, app.voucherify(ready, ground.counted_on, stop) as asked:
         plan = backfilling.plan(asked.lister, ground.ledger, window, source, ready.settings.rate)
         spent = asked.meter.spent()
-    if as_json:
-        say_json(plan_json(plan, spent))
-    else:
+    if not ending.as_json:
         say(plan_text(plan, spent))
+    ending.tell(plan_json(plan, spent), 0)
     return 0
 
 
@@ -162,7 +175,7 @@ def _rehearsal(parts: Parts) -> Rehearsal | None:
     return Rehearsal(parts.destination.told, tuple(mine))
 
 
-def _show(report: Report, rehearsal: Rehearsal | None, *, as_json: bool) -> None:
+def _show(ending: Ending, report: Report, rehearsal: Rehearsal | None) -> None:
     for problem in report.problems:
         log.warning(problem, run_id=report.summary.run_id)
     if report.held_back:
@@ -170,8 +183,9 @@ def _show(report: Report, rehearsal: Rehearsal | None, *, as_json: bool) -> None
     if report.new_letters and rehearsal is None:
         msg = f"{report.new_letters} new dead letters; holdersync dead-letters list tells which"
         log.warning(msg, run_id=report.summary.run_id)
-    if as_json:
-        say_json(report.summary.as_json() | (rehearsal_json(rehearsal) if rehearsal else {}))
+    told = rehearsal_json(rehearsal) if rehearsal else {}
+    ending.tell(report.summary.as_json() | told, report.exit_code)
+    if ending.as_json:
         return
     if rehearsal is not None:
         say(rehearsal_text(rehearsal))
@@ -179,11 +193,10 @@ def _show(report: Report, rehearsal: Rehearsal | None, *, as_json: bool) -> None
         say(summary_text(report.summary))
 
 
-def _busy(report: Report, *, as_json: bool, if_busy: IfBusy) -> int:
-    if as_json:
-        say_json(report.summary.as_json())
-    if if_busy is IfBusy.SKIP:
-        return 0
-    for problem in report.problems:
-        log.warning(problem)
-    return report.exit_code
+def _busy(ending: Ending, error: ParkError, if_busy: IfBusy) -> int:
+    report = ending.before_it_began(error)
+    code = 0 if if_busy is IfBusy.SKIP else report.exit_code
+    ending.tell(report.summary.as_json(), code)
+    if code:
+        log.warning(str(error))
+    return code

@@ -1,10 +1,11 @@
 """What every command has around it: settings in, logs on, errors to texts and exit codes."""
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,8 +14,10 @@ import typer
 
 from sync import app
 from sync.cli.terminal import tell
-from sync.errors import HoldersyncError
+from sync.crm.adapter import CrmAdapter
+from sync.errors import HoldersyncError, ParkError
 from sync.operate import logs
+from sync.operate.stopping import CRM_GRACE, Stop
 from sync.settings import NothingConfiguredError, load
 
 log = structlog.get_logger(__name__)
@@ -50,10 +53,15 @@ BUG = "this is a bug; what was stored before it is kept, and the next run goes o
 
 
 class Shell:
-    """One command's surroundings; remembers which secrets may not be shown."""
+    """One command's surroundings; remembers which secrets may not be shown.
+
+    `stop` ends what the command does, and `crm_executor` makes all calls to the CRM.
+    """
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()
+        self.stop = Stop()
+        self.crm_executor = self.stop.workers("crm", 1, CRM_GRACE)
 
     def leave_after(self, command: Callable[[], int]) -> NoReturn:
         """Do a command and leave with its exit code; what goes wrong is told here."""
@@ -70,6 +78,10 @@ class Shell:
         except Exception:  # noqa: BLE001 - the last resort: a bug, told without secrets
             self.complain(f"{traceback.format_exc()}{BUG}")
             code = HoldersyncError.exit_code
+        if self.stop.is_asked:
+            # All is closed and printed. The interpreter's own end may take long on a busy machine,
+            # and it would wait for threads that an adapter may have made.
+            os._exit(code)
         raise typer.Exit(code)
 
     def complain(self, text: str) -> None:
@@ -84,7 +96,7 @@ class Shell:
         self._secrets = loaded.secrets(loaded.env)
         ready = app.configure(loaded)
         self._secrets = ready.secrets
-        with closing(ready.adapter):
+        try:
             logs.configure(
                 log_format=ready.settings.log_format, level=logging.WARNING, secrets=self._secrets
             )
@@ -93,3 +105,17 @@ class Shell:
                 for warning in ready.warnings:
                     log.warning(warning)
             yield ready
+        finally:
+            self._close(ready.adapter)
+
+    def _close(self, adapter: CrmAdapter) -> None:
+        """Close the CRM, unless a call of it never came back: it is promised one at a time."""
+        if self.crm_executor.is_busy:
+            return
+        try:
+            with suppress(ParkError):
+                self.crm_executor.submit(adapter.close).result()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - strangers' code, all is done
+            msg = f"the connection to the CRM could not be closed ({type(error).__name__})"
+            log.warning(msg)
+        self.crm_executor.shutdown()

@@ -31,8 +31,8 @@ def summary_text(summary: Summary) -> str:
             f"{customers.failed} failed, {customers.left} left for the next run"
         ),
         f"{events.read} read, {events.new} new unassignments, {events.invalid} new dead letters",
-        f"{', '.join(outcomes) or 'nothing to tell'}; {summary.pending} pending",
-        f"{calls.made} made, {calls.cycle_share_left} of our share of the cycle left",
+        f"{', '.join(outcomes) or 'nothing to tell'}; {_known(summary.pending)} pending",
+        f"{calls.made} made, {_known(calls.cycle_share_left)} of our share of the cycle left",
     ]
     names = ("customers", "events", "CRM", "calls")
     lines = [f"{summary.kind} {summary.run_id}: {ended}"]
@@ -40,6 +40,10 @@ def summary_text(summary: Summary) -> str:
     if summary.resume_after:
         lines.append(f"  go on after {instant_text(summary.resume_after)}")
     return "\n".join(lines)
+
+
+def _known(number: int | None) -> str:
+    return "an unknown number" if number is None else str(number)
 
 
 def held_back_text(held_back: Mapping[str, int]) -> str:

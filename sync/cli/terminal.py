@@ -2,21 +2,26 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from io import StringIO
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 WIDTH = 120
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Anybody who may name a campaign could otherwise write on our terminal."""
 
 
 def say(text: str) -> None:
     """Print a result; whoever stopped listening changes nothing about how the job went."""
     try:
-        print(text, flush=True)
+        print(_writable(text, sys.stdout), flush=True)
     except OSError as error:
         tell(f"holdersync: the result could not be printed ({error.strerror})")
         # Else Python would try once more at exit, and end with a code of its own.
@@ -24,8 +29,23 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print what is not a result, for a person."""
-    print(text, file=sys.stderr, flush=True)
+    """Print what is not a result, for a person; if that can't be, there is nobody to tell."""
+    with suppress(OSError):
+        print(_writable(text, sys.stderr), file=sys.stderr, flush=True)
+
+
+def open_what_is_closed() -> None:
+    """Give the process an output where whoever started it closed one; nobody hears it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open
+            setattr(sys, name, nowhere)
+
+
+def show_cursor() -> None:
+    """Give a terminal its cursor back, which a progress bar hides."""
+    if sys.stderr.isatty():
+        Console(stderr=True).show_cursor()
 
 
 def say_json(value: Mapping[str, Any]) -> None:
@@ -49,6 +69,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     with page.capture() as captured:
         page.print(grid)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _writable(text: str, stream: TextIO) -> str:
+    """Spell out what would steer a terminal, and what the stream's encoding can't write."""
+    plain = CONTROL.sub(lambda each: f"\\x{ord(each[0]):02x}", text)
+    encoding = stream.encoding or "utf-8"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _width() -> int:

@@ -1,4 +1,4 @@
-"""`adopt`, `ledger upgrade` and `ledger rebind`: what a person decides now and then."""
+"""`adopt`, `forget`, `ledger upgrade`, `ledger rebind`: what a person decides now and then."""
 
 from contextlib import closing
 from typing import Annotated
@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from sync import app
-from sync.cli.arguments import instant_of
+from sync.cli.arguments import customer_of, past_instant_of
 from sync.cli.shell import EnvFile, Shell
 from sync.cli.terminal import say
 from sync.ledger.destinations import adopt
+from sync.ledger.forgotten import forget
 
 
 def adopt_command(
@@ -27,7 +28,7 @@ def adopt_command(
     if (since is None) != from_now:
         msg = "give either --since TIME or --from-now"
         raise typer.BadParameter(msg)
-    instant = None if since is None else instant_of(since, "--since")
+    instant = None if since is None else past_instant_of(since, "--since", app.now())
     shell = Shell()
 
     def command() -> int:
@@ -37,6 +38,31 @@ def adopt_command(
             f"{adopted.destination} is known now; the next run tells it of "
             f"{adopted.of_the_past} unassignments of the past"
         )
+        return 0
+
+    shell.leave_after(command)
+
+
+def forget_command(
+    customer: Annotated[str, typer.Argument(help="The customer's id in Voucherify: cust_...")],
+    *,
+    drop_pending: Annotated[
+        bool, typer.Option("--drop-pending", help="Give up what the CRM has not heard yet.")
+    ] = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Erase one person from the ledger; no later read brings them back. The CRM is not touched."""
+    who = customer_of(customer)
+    shell = Shell()
+
+    def command() -> int:
+        with shell.configured(env_file) as ready, app.alone(ready) as ledger:
+            erased = forget(ledger, who, app.now(), drop_pending=drop_pending)
+        say(
+            f"forgotten: {erased.unassignments} unassignments ({erased.pending} of them not told "
+            f"to the CRM yet) and {erased.letters} dead letters were erased"
+        )
+        say(f"not reached from here: copies and backups of {ready.ledger_place}, and the CRM")
         return 0
 
     shell.leave_after(command)

@@ -11,6 +11,17 @@ Contract of every adapter:
 * A CRM that is down or busy is `RETRY`, for each unassignment that it could not take.
 * Texts hold ids, never a secret, a response body or a person's data.
 
+What an adapter may rely on:
+
+* One call at a time. All calls after `from_env`, `close` among them, come from one thread, which
+  need not be the one that made the adapter; the attributes may be read in any thread.
+* After SIGTERM or SIGINT a call under way has four seconds. What it answers in that time is stored.
+  Then nobody waits for it: its batch stays pending for the next run, no other call is made, not
+  even `close`, and the process ends without it. So keep time-outs short, and write so that a write
+  that is cut off anywhere is whole or can be repeated.
+* An exception that the contract does not name ends the delivery and not the run, and what it was
+  about stays pending.
+
 An adapter imports its types from this module, and from no other of the tool.
 """
 
@@ -96,7 +107,7 @@ class Destination(Protocol):
         """
 
     def close(self) -> None:
-        """Give back connections; a second call changes nothing."""
+        """Give back connections; a second call changes nothing. A failure is only told."""
 
 
 class CrmAdapter(Destination, Protocol):

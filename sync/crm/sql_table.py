@@ -10,26 +10,41 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.crm.adapter import TellUserError, Unassignment
-from sync.database import UtcDateTime
+from sync.database import PlainText, UtcDateTime, plain
 
 ASSIGNED = "assigned"
 UNASSIGNED = "unassigned"
+
+
+class _Id(PlainText):
+    """A text of the database's own alphabet, of bounded length."""
+
+    impl = sa.String
+    cache_ok = True
+
+
+class _Name(PlainText):
+    """The same in any alphabet, where a database has a type of its own for that."""
+
+    impl = sa.Unicode
+    cache_ok = True
+
 
 metadata = sa.MetaData()
 voucher_assignments = sa.Table(
     "voucher_assignments",
     metadata,
-    sa.Column("holder_id", sa.String(255), primary_key=True),
-    sa.Column("customer_id", sa.String(255)),
-    sa.Column("source_id", sa.Unicode(255)),
-    sa.Column("voucher_id", sa.String(255)),
-    sa.Column("voucher_code", sa.Unicode(255)),
-    sa.Column("campaign_id", sa.String(255)),
-    sa.Column("campaign_name", sa.Unicode(255)),
+    sa.Column("holder_id", _Id(255), primary_key=True),
+    sa.Column("customer_id", _Id(255)),
+    sa.Column("source_id", _Name(255)),
+    sa.Column("voucher_id", _Id(255)),
+    sa.Column("voucher_code", _Name(255)),
+    sa.Column("campaign_id", _Id(255)),
+    sa.Column("campaign_name", _Name(255)),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("assigned_at", UtcDateTime),
     sa.Column("unassigned_at", UtcDateTime),
-    sa.Column("unassigned_event_id", sa.String(255)),
+    sa.Column("unassigned_event_id", _Id(255)),
     sa.CheckConstraint(
         f"status IN ('{ASSIGNED}', '{UNASSIGNED}')", name="voucher_assignments_status"
     ),
@@ -76,11 +91,12 @@ def try_rights(connection: sa.Connection) -> None:
 
 def read_statuses(connection: sa.Connection, batch: Sequence[Unassignment]) -> dict[str, str]:
     """The status of each row that is there, by `holder_id`; an empty one if it is null."""
-    holder_ids = {unassignment.holder_id for unassignment in batch}
+    stored_as = {unassignment.holder_id: plain(unassignment.holder_id) for unassignment in batch}
     rows = connection.execute(
-        sa.select(_ROW.holder_id, _ROW.status).where(_ROW.holder_id.in_(holder_ids))
+        sa.select(_ROW.holder_id, _ROW.status).where(_ROW.holder_id.in_(set(stored_as.values())))
     )
-    return {row.holder_id: row.status or "" for row in rows}
+    found = {row.holder_id: row.status or "" for row in rows}
+    return {own: found[stored] for own, stored in stored_as.items() if stored in found}
 
 
 def end_assignment(connection: sa.Connection, unassignment: Unassignment) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.crm.adapter import TellUserError
+from sync.database import plain
 
 SETTING = "CRM_SQL_URL"
 
@@ -27,6 +28,9 @@ def parse_url(value: str, home: Path) -> sa.URL:
     """
     try:
         url = sa.make_url(value)
+        # What no driver could look up, or give to the system, ends in an error of Python's own.
+        (url.host or "").encode("idna")
+        _require_plain(url)
     except (exc.ArgumentError, ValueError):
         msg = (
             f"{SETTING} is not a URL such as sqlite:///crm.db or postgresql+psycopg://USER@HOST/DB"
@@ -36,6 +40,13 @@ def parse_url(value: str, home: Path) -> sa.URL:
         return url
     _require_file(url)
     return url.set(database=str(home / (url.database or "")))
+
+
+def _require_plain(url: sa.URL) -> None:
+    parts = (url.username, url.password, url.host, url.database, *map(str, url.query.values()))
+    if any(plain(part) != part for part in parts if part):
+        msg = "characters that nothing can be named with"
+        raise ValueError(msg)
 
 
 def _require_file(url: sa.URL) -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
-from sync.errors import HoldersyncError
 from sync.jobs.parts import Parts
-from sync.jobs.run import collector, deliver, finished, recorded
+from sync.jobs.run import carried_out, collector
 from sync.jobs.selection import CustomerSource, batches
 from sync.jobs.tally import Report, Tally
-from sync.ledger.backfills import BackfillProgress, begin, unfinished
+from sync.ledger.backfills import Backfill, BackfillProgress, begin, unfinished
 from sync.ledger.ledger import Ledger
 from sync.ledger.reading import Known
 from sync.model.allowance import Rate
@@ -61,18 +60,15 @@ def calls_for_all(customers: int) -> int:
     return customers + max(1, ceil(customers / PAGE_SIZE))
 
 
-def backfill(parts: Parts, window: Window, source: CustomerSource) -> Report:
-    """Read a window of everybody in `source` and deliver; call it under the backfill's lock."""
-    tally = Tally()
-    with recorded(parts):
-        deliver(parts, tally)
-        try:
-            parts.watch.go_on()
-            _collect(parts, window, source, tally)
-        except HoldersyncError as error:
-            tally.stopped(error)
-        deliver(parts, tally)
-        return finished(parts, tally)
+def backfill(
+    parts: Parts, window: Window, source: CustomerSource, tally: Tally | None = None
+) -> Report:
+    """Read a window of everybody in `source` and deliver; call it under the backfill's lock.
+
+    What goes wrong is in the report, as for `run`.
+    """
+    tally = tally or Tally()
+    return carried_out(parts, tally, lambda: _collect(parts, window, source, tally))
 
 
 def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally) -> None:
@@ -81,7 +77,7 @@ def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally)
     reading = BackfillProgress(parts.ledger, mine.backfill_id, parts.start.run_id)
     is_listed_now = not mine.listed and source.ids is None
     if not mine.listed:
-        _select(parts, source, reading, tally)
+        _select(parts, source, mine, reading, tally)
     if not is_listed_now:
         parts.watch.planned(reading.selected())
 
@@ -89,23 +85,27 @@ def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally)
         return window
 
     selected = reading.selected()
-    read = collector(parts, reading, window_of).collect
+    read = collector(parts, reading, window_of, tally).collect
     tally.collected(read(reading.to_ask(), selected=selected, proven=is_listed_now))
     if reading.selected() == 0:
         reading.finish(parts.now())
 
 
-def _select(parts: Parts, source: CustomerSource, reading: BackfillProgress, tally: Tally) -> None:
-    """Take everybody into the backfill; a listing that is cut short begins anew next time."""
+def _select(
+    parts: Parts, source: CustomerSource, mine: Backfill, reading: BackfillProgress, tally: Tally
+) -> None:
+    """Take everybody into the backfill; a listing that was cut short goes on."""
     if source.ids is not None:
         for batch in batches(source.ids):
             reading.select_named(batch)
             parts.watch.listed(len(batch))
     else:
-        for number, page in enumerate(parts.lister.pages()):
+        for number, page in enumerate(parts.lister.pages(mine.reached)):
             if number == 0 and page.total is not None:
                 parts.watch.planned(calls_for_all(page.total))
-            stored = reading.select_listed(page.customer_ids, page.invalid, parts.now())
+            stored = reading.select_listed(
+                page.customer_ids, page.invalid, parts.now(), page.reached
+            )
             tally.dead_lettered(stored.invalid)
             parts.watch.listed(len(page.customer_ids))
             parts.watch.go_on()

@@ -30,9 +30,9 @@ from sync.jobs.enough import (
 )
 from sync.jobs.gone import OnCustomerGone, what_follows
 from sync.jobs.pages import CustomerWindow, advanced, begin
-from sync.jobs.ports import PageReader, Progress, Watch
+from sync.jobs.ports import PageReader, Watch
 from sync.ledger.findings import Stored
-from sync.ledger.reading import Known
+from sync.ledger.reading import Known, Progress
 from sync.model.event import Page
 from sync.model.summary import CustomerCount, EventCount
 from sync.model.unassignment import CustomerId
@@ -116,55 +116,54 @@ class Collector:
         self._proven = False
         self._stopped_by: HoldersyncError | None = None
         self._doubted: ParkError | None = None
+        self._selected = 0
 
     def collect(
         self, customers: Iterator[Known], *, selected: int, proven: bool, streak: Streak = NO_STREAK
     ) -> Collected:
         """Read everybody, then those who were hinted at meanwhile, each of them once.
 
-        Calls are made one by one until one was answered, unless the key is `proven` already.
-        What is under way when something ends the reading is still stored.
+        Calls are made one by one until one was answered, unless the key is `proven` already. What
+        is under way when something ends the reading is still stored, unless that is the ledger.
         """
-        self._proven, self._streak = proven, streak
+        self._proven, self._streak, self._selected = proven, streak, selected
         try:
-            self._read(customers, selected)
+            self._read(customers)
             while hinted := self._hinted_meanwhile():
-                self._read(iter(hinted), selected)
+                self._read(iter(hinted))
+            # Those who were hinted at meanwhile came on top of those who were selected.
+            self._selected = self._complete + self._progress.selected()
             self._record_gone()
         except HoldersyncError as error:
             self._stop(error)
-        return Collected(
-            self._counted(selected),
-            self._events,
-            self._stopped_by,
-            tuple(self._failures),
-            self._doubted,
-        )
+        return self.so_far()
 
-    def _counted(self, selected: int) -> CustomerCount:
+    def so_far(self) -> Collected:
+        """Tell what was stored until now, and who is left."""
+        told = tuple(self._failures)
+        return Collected(self._counted(), self._events, self._stopped_by, told, self._doubted)
+
+    def _counted(self) -> CustomerCount:
         count = self._customers
-        # Who was hinted at meanwhile came on top of those who were selected.
-        known = max(selected, count.asked)
+        known = max(self._selected, count.asked)
         left = known - self._complete - count.failed - count.gone
-        return replace(count, selected=known, left=max(0, left))
+        return replace(count, selected=known, left=max(0, left), forgotten=self._progress.forgotten)
 
-    def _read(self, customers: Iterator[Known], selected: int) -> None:
+    def _read(self, customers: Iterator[Known]) -> None:
         while self._top_up(customers):
             done, _ = wait(self._in_flight, LOOK_UP_AFTER, FIRST_COMPLETED)
             for future in [each for each in self._in_flight if each in done]:
-                self._take(future, self._in_flight.pop(future))
+                if reading := self._in_flight.pop(future, None):
+                    self._take(future, reading)
             self._look_up()
-            self._watch.read(self._ended(), selected)
+            self._watch.read(self._ended(), self._selected)
 
     def _hinted_meanwhile(self) -> list[Known]:
         if self._stopped_by is not None:
             return []
-        # Customers may hint at one another: a hint is followed once, and nobody is asked again who
-        # was not to be read in this run.
+        # Nobody is asked again who could not be read in this run.
         hinted = self._progress.hinted_meanwhile()
-        new = [known for known in hinted if known.customer_id not in self._not_again]
-        self._not_again |= {known.customer_id for known in new}
-        return new
+        return [known for known in hinted if known.customer_id not in self._not_again]
 
     def _top_up(self, customers: Iterator[Known]) -> bool:
         in_line = self._rules.in_line if self._proven else 1
@@ -179,17 +178,15 @@ class Collector:
         return self._complete + self._customers.failed + len(self._gone)
 
     def _fetch(self, reading: CustomerWindow) -> None:
-        future = self._executor.submit(
-            self._reader.fetch, reading.known.customer_id, reading.window, reading.after
-        )
+        who = reading.known.customer_id
+        future = self._executor.submit(self._reader.fetch, who, reading.window, reading.after)
         self._in_flight[future] = reading
 
     def _stop(self, error: HoldersyncError) -> None:
         """End the reading: what waits for a worker is not sent any more."""
         self._stopped_by = self._stopped_by or error
-        self._in_flight = {
-            future: reading for future, reading in self._in_flight.items() if not future.cancel()
-        }
+        under_way = self._in_flight.items()
+        self._in_flight = {each: place for each, place in under_way if not each.cancel()}
 
     def _take(self, future: Future[Page], reading: CustomerWindow) -> None:
         if future.cancelled():
@@ -203,6 +200,8 @@ class Collector:
             self._leave(reading, error)
         except HoldersyncError as error:
             self._stop(error)
+            if failure is None:
+                self._in_flight.clear()  # each of them might wait as long for the ledger
 
     def _look_up(self) -> None:
         try:
@@ -235,7 +234,8 @@ class Collector:
         began = reading.server_time or page.server_time
         cursor = moved_cursor(reading.known.cursor, reading.newest, began)
         customer_id = reading.known.customer_id
-        stored = self._progress.window_read(customer_id, page.findings, cursor, self._now())
+        now = self._now()
+        stored = self._progress.window_read(customer_id, reading.window, page.findings, cursor, now)
         self._count(stored)
         self._complete += 1
         self._streak = NO_STREAK

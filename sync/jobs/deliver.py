@@ -7,6 +7,7 @@ follows the CRM's answer, so a kill in between repeats a call, and a repeat chan
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -92,7 +93,8 @@ def failed_once_more(delivery: Delivery, settlement: Settlement) -> Settlement:
 def _missing(
     delivery: Delivery, outcome: Outcome, rules: DeliveryRules, now: datetime
 ) -> Settlement:
-    since = delivery.missing_since or now
+    # A clock that was ahead must not make this longer.
+    since = min(delivery.missing_since or now, now)
     holder_id = delivery.unassignment.holder_id
     if now - since >= rules.not_found_for:
         return Settlement(holder_id, Status.DELIVERED, outcome, missing_since=since)
@@ -115,6 +117,8 @@ class Deliverer:
         rules: brake and patience.
         now: the local time, UTC.
         heartbeat: called before each batch; raises to end the delivery.
+        executor: makes the destination's calls; None makes them here. It may give up one that does
+            not come back, by an error that ends the delivery: that batch stays pending.
     """
 
     def __init__(
@@ -125,12 +129,14 @@ class Deliverer:
         *,
         now: Callable[[], datetime],
         heartbeat: Callable[[], None],
+        executor: Executor | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._destination = destination
         self._rules = rules
         self._now = now
         self._heartbeat = heartbeat
+        self._executor = executor
         self._results: Counter[Result] = Counter()
         self._new_letters = 0
         self._retried: list[tuple[Delivery, Settlement]] = []
@@ -149,13 +155,12 @@ class Deliverer:
         except HoldersyncError as error:
             stopped_by = error
         self._count_failures()
-        return Delivered(
-            self._outcomes(),
-            self._new_letters,
-            unavailable=bool(self._retried),
-            ended=self._ended or stopped_by is not None,
-            stopped_by=stopped_by,
-        )
+        is_ended = self._ended or stopped_by is not None
+        return replace(self.so_far(), ended=is_ended, stopped_by=stopped_by)
+
+    def so_far(self) -> Delivered:
+        """Tell what was stored until now."""
+        return Delivered(self._outcomes(), self._new_letters, unavailable=bool(self._retried))
 
     def _deliver_all(self, due_at: datetime) -> None:
         behind: Place | None = None
@@ -171,11 +176,15 @@ class Deliverer:
 
     def _told(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         unassignments = [delivery.unassignment for delivery in batch]
+
+        def ask() -> tuple[Outcome, ...]:
+            return tuple(self._destination.unassign(unassignments))
+
         try:
-            outcomes = tuple(self._destination.unassign(unassignments))
+            outcomes = self._executor.submit(ask).result() if self._executor else ask()
         except HoldersyncError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # The one place where strangers' code runs: whatever it raises must not end the
             # reading, and its text may hold anything.
             raise AbortError(_failed_inside(self._destination.destination, error)) from error
@@ -224,7 +233,7 @@ class Deliverer:
         return OutcomeCount(**counted)
 
 
-def _failed_inside(destination: str, error: Exception) -> str:
+def _failed_inside(destination: str, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return (

@@ -81,6 +81,6 @@ def advanced(reading: CustomerWindow, page: Page) -> CustomerWindow:
     if page.next_after is None:
         return moved
     if page.ids <= reading.last_ids:
-        msg = f"a page of {reading.known.customer_id} holds nothing new, but says there is more"
+        msg = "a page of its activity holds nothing new, but says there is more"
         raise UnreadableError(msg, signature="nothing new")
     return replace(moved, trail=reading.trail.followed(page.next_after))

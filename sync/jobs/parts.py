@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from sync.crm.adapter import Destination
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
-from sync.jobs.ports import Meter, PageReader, Watch
+from sync.jobs.ports import Lister, Meter, PageReader, Watch
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
-from sync.voucherify.customers import CustomerLister
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,13 @@ class Parts:
     """All that one run or backfill needs.
 
     `deliver_lock` is entered around a delivery and raises `LockTakenError` if another process
-    delivers. `now` is the local time, UTC.
+    delivers. `now` is the local time, UTC. `executor` makes the fetches and `crm_executor`, one
+    thread, the CRM's calls; without it they are made in the job's own thread.
     """
 
     start: RunStart
     ledger: Ledger
-    lister: CustomerLister
+    lister: Lister
     reader: PageReader
     executor: Executor
     destination: Destination
@@ -44,3 +44,4 @@ class Parts:
     deliver_lock: Callable[[], AbstractContextManager[None]]
     watch: Watch
     now: Callable[[], datetime]
+    crm_executor: Executor | None = None

@@ -1,43 +1,60 @@
 """One scheduled pass: deliver what is pending, read what is new, deliver that."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from sync.errors import HoldersyncError, LeaveError
 from sync.jobs.collect import Collector
 from sync.jobs.deliver import Deliverer
 from sync.jobs.enough import NO_STREAK, VOUCHERIFY_DOWN
+from sync.jobs.listing import ListReader, begin_of_all
 from sync.jobs.parts import Parts
-from sync.jobs.ports import Progress
 from sync.jobs.selection import CustomerSource, batches
-from sync.jobs.tally import Report, Tally
+from sync.jobs.tally import Figures, Report, Tally
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.letters import count_open
-from sync.ledger.listing import listing_to_do, read_listing
 from sync.ledger.lock import LockTakenError
-from sync.ledger.reading import Known, RunProgress
+from sync.ledger.reading import Known, Progress, RunProgress
 from sync.ledger.runs import finish_run, start_run
-from sync.model.summary import CallCounts, Summary, exit_code, result_of
+from sync.model.summary import CallCounts, Summary, result_of
 from sync.model.window import Window, window_to_read
 
 
-def run(parts: Parts, source: CustomerSource) -> Report:
+def run(parts: Parts, source: CustomerSource, tally: Tally | None = None) -> Report:
     """Do one pass over the customers of `source`; call it under the run's lock.
 
-    What goes wrong with a customer, an event or a delivery is in the report; only a bug raises.
+    What goes wrong is in the report, a ledger that is lost too; only a bug raises. `tally` is for
+    whoever has to know at any time what was done until then.
     """
-    tally = Tally()
-    with recorded(parts):
+    tally = tally or Tally()
+    return carried_out(parts, tally, lambda: _collect(parts, source, tally))
+
+
+def carried_out(parts: Parts, tally: Tally, collect: Callable[[], None]) -> Report:
+    """Deliver what is pending, read by `collect`, deliver that; store that it began and its end.
+
+    A stop that was asked for before the end is told even if nothing was left to do.
+    """
+    try:
+        start_run(parts.ledger, parts.start)
         deliver(parts, tally)
         try:
             parts.watch.go_on()
-            _collect(parts, source, tally)
+            collect()
         except HoldersyncError as error:
             tally.stopped(error)
         deliver(parts, tally)
-        return finished(parts, tally)
+        parts.watch.go_on()
+    except HoldersyncError as error:
+        tally.cut_short(error)
+    except BaseException:
+        tally.cut_short(HoldersyncError())
+        with suppress(Exception):
+            finished(parts, tally)
+        raise
+    return finished(parts, tally)
 
 
 def deliver(parts: Parts, tally: Tally) -> None:
@@ -57,15 +74,19 @@ def deliver(parts: Parts, tally: Tally) -> None:
                 parts.delivery_rules,
                 now=parts.now,
                 heartbeat=parts.watch.go_on,
+                executor=parts.crm_executor,
             )
+            tally.begins(lambda: tally.delivered(deliverer.so_far()))
             tally.delivered(deliverer.deliver())
     except LockTakenError:
         deliveries.enqueue()
 
 
-def collector(parts: Parts, progress: Progress, window_of: Callable[[Known], Window]) -> Collector:
+def collector(
+    parts: Parts, progress: Progress, window_of: Callable[[Known], Window], tally: Tally
+) -> Collector:
     """Put together what reads customers, for a run or a backfill."""
-    return Collector(
+    made = Collector(
         parts.reader,
         progress,
         parts.executor,
@@ -74,51 +95,41 @@ def collector(parts: Parts, progress: Progress, window_of: Callable[[Known], Win
         now=parts.now,
         watch=parts.watch,
     )
-
-
-@contextmanager
-def recorded(parts: Parts) -> Iterator[None]:
-    """Store that the run began, and that it failed if a bug or a lost ledger ends it."""
-    start_run(parts.ledger, parts.start)
-    try:
-        yield
-    except BaseException as error:
-        ended_by = error if isinstance(error, HoldersyncError) else HoldersyncError
-        finish_run(
-            parts.ledger,
-            parts.start.run_id,
-            exit_code=ended_by.exit_code,
-            summary="{}",
-            finished_at=parts.now(),
-        )
-        raise
+    tally.begins(lambda: tally.collected(made.so_far()))
+    return made
 
 
 def finished(parts: Parts, tally: Tally) -> Report:
-    """Sum up, and store how the run ended."""
-    code = exit_code(tally.reasons)
-    summary = _summary(parts, tally, code)
-    finish_run(
-        parts.ledger,
-        parts.start.run_id,
-        exit_code=code,
-        summary=json.dumps(summary.as_json()),
-        finished_at=summary.finished_at,
-    )
-    return Report(summary, code, tuple(tally.problems), tally.new_letters, dict(tally.held_back))
+    """Sum up, and store how the run ended; a ledger that is lost is one more reason."""
+    tally.figures = _figures(parts)
+    summary = known(parts, tally)
+    try:
+        finish_run(
+            parts.ledger,
+            parts.start.run_id,
+            exit_code=tally.exit_code,
+            summary=json.dumps(summary.as_json()),
+            finished_at=summary.finished_at,
+        )
+    except HoldersyncError as error:
+        tally.stopped(error)
+        summary = known(parts, tally)
+    return tally.report(summary)
 
 
 def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
     reading = RunProgress(parts.ledger, parts.start.run_id, parts.start.started_at)
     horizon, proven = _select(parts, source, reading, tally)
-    rules = parts.read_rules
 
     def window_of(known: Known) -> Window:
-        return window_to_read(known.cursor, rules.lookback, horizon)
+        cursor, hinted_at = known.cursor, known.hinted_at
+        if cursor and hinted_at and hinted_at >= horizon:
+            cursor = min(cursor, hinted_at)
+        return window_to_read(cursor, parts.read_rules.lookback, horizon)
 
     is_down = source.ids is None and not proven
     tally.collected(
-        collector(parts, reading, window_of).collect(
+        collector(parts, reading, window_of, tally).collect(
             reading.to_ask(),
             selected=reading.selected(),
             proven=proven,
@@ -136,7 +147,9 @@ def _select(
     proven.
     """
     if source.ids is None:
-        proven = _list(parts, reading, tally)
+        listing = ListReader(parts, reading, tally)
+        listing.read()
+        proven = listing.answered
         horizon = parts.ledger.horizon()
         if horizon is None:
             msg = "no customer is known yet, so there is nothing to read"
@@ -150,44 +163,26 @@ def _select(
     return horizon, proven
 
 
-def _list(parts: Parts, reading: RunProgress, tally: Tally) -> bool:
-    """Go on with the list of customers; tell whether Voucherify answered."""
-    listing = listing_to_do(read_listing(parts.ledger), parts.now())
-    proven = False
-    try:
-        for page in parts.lister.pages(listing.reached):
-            if not proven:
-                parts.ledger.set_horizon(page.server_time - parts.read_rules.initial_lookback)
-            proven = True
-            listing = listing.after(page.reached, parts.now(), is_last=page.is_last)
-            stored = reading.select_listed(page.customer_ids, page.invalid, listing)
-            tally.dead_lettered(stored.invalid)
-            parts.watch.listed(len(page.customer_ids))
-            parts.watch.go_on()
-    except LeaveError as error:
-        # Whoever is known already can still be asked.
-        tally.stopped(error)
-    return proven
-
-
 def _first_horizon(parts: Parts) -> tuple[datetime, bool]:
     """Give the horizon, and whether a call had to be made for it."""
     horizon = parts.ledger.horizon()
     if horizon is not None:
         return horizon, False
     server_time = parts.lister.first_answer().server_time
-    return parts.ledger.set_horizon(server_time - parts.read_rules.initial_lookback), True
+    return parts.ledger.set_horizon(begin_of_all(parts, server_time)), True
 
 
-def _summary(parts: Parts, tally: Tally, code: int) -> Summary:
-    deliveries = Deliveries(parts.ledger, parts.start.destination, parts.start.run_id)
-    count, spent = parts.meter.count(), parts.meter.spent()
-    is_parked = result_of(code) == "parked" and tally.parked is not None
+def known(parts: Parts, tally: Tally) -> Summary:
+    """Sum up what is known now; asks nobody, so that it may be called at any time."""
+    code, parked = tally.exit_code, tally.parked
+    count, figures = parts.meter.count(), tally.figures
+    spent = figures.spent
+    is_parked = result_of(code) == "parked" and parked is not None
     return Summary(
         run_id=parts.start.run_id,
         kind=parts.start.kind,
         result=result_of(code),
-        parked_by=tally.parked.by if is_parked and tally.parked else None,
+        parked_by=parked.by if is_parked and parked else None,
         started_at=parts.start.started_at,
         finished_at=parts.now(),
         destination=parts.start.destination,
@@ -196,12 +191,20 @@ def _summary(parts: Parts, tally: Tally, code: int) -> Summary:
             made=count.made,
             retried=count.retried,
             throttled=count.throttled,
-            cycle_used_by_us=spent.used,
-            cycle_share_left=spent.left,
+            cycle_used_by_us=spent.used if spent else None,
+            cycle_share_left=spent.left if spent else None,
         ),
         events=tally.events,
         outcomes=tally.outcomes,
-        pending=deliveries.pending(),
-        dead_letters=count_open(parts.ledger),
-        resume_after=tally.parked.resume_after if tally.parked else None,
+        pending=figures.pending,
+        dead_letters=figures.dead_letters,
+        resume_after=parked.resume_after if parked else None,
     )
+
+
+def _figures(parts: Parts) -> Figures:
+    deliveries = Deliveries(parts.ledger, parts.start.destination, parts.start.run_id)
+    try:
+        return Figures(parts.meter.spent(), deliveries.pending(), count_open(parts.ledger))
+    except HoldersyncError:
+        return Figures()

@@ -1,6 +1,7 @@
 """Which customers are asked: all that Voucherify lists, or those that a person names."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -9,8 +10,16 @@ from sync.errors import TellUserError
 from sync.model.unassignment import CustomerId
 
 ID_COLUMNS = ("customer_id", "id")
+OTHER_COLUMNS = frozenset({"source_id", "email", "name", "phone", "created_at", "updated_at"})
+"""What Voucherify's own export of customers calls its other columns; no id is written so."""
 OTHER_SEPARATORS = (";", "\t", "|")
+LONGEST_ID = 1_000
+"""Characters; what is longer is a line of something else, and no address could hold it."""
 BATCH = 500
+
+CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+MARK = "\ufeff"
+"""A byte order mark; files that were put together have one in the middle, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +41,9 @@ def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
 
     Raises:
         TellUserError: a CSV without such a column, a quote that is not closed, or a line that is
-            not text.
+            not text, or too long for an id.
     """
-    rows = csv.reader(_without_mark(lines), strict=True)
+    rows = csv.reader((line.removeprefix(MARK) for line in lines), strict=True)
     try:
         first = next((row for row in rows if _cells(row)), None)
         if first is None:
@@ -42,13 +51,14 @@ def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
         column = _column(_cells(first), name)
         if column is None:
             column = 0
-            yield CustomerId(_cells(first)[0])
+            yield _id(_cells(first)[0])
         for row in rows:
             cells = _cells(row)
             if column < len(cells) and cells[column]:
-                yield CustomerId(cells[column])
-    except (csv.Error, UnicodeDecodeError) as error:
-        msg = f"{name}, near line {rows.line_num}: not a text file in UTF-8 with customer ids"
+                yield _id(cells[column])
+    except (csv.Error, ValueError) as error:
+        where = f"{name}, near line {max(1, rows.line_num)}"
+        msg = f"{where}: not a text file in UTF-8 with customer ids; save it as one, or as a CSV"
         raise TellUserError(msg) from error
 
 
@@ -59,9 +69,19 @@ def batches(ids: Iterable[CustomerId]) -> Iterator[tuple[CustomerId, ...]]:
         yield batch
 
 
-def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        yield line if number else line.removeprefix("\ufeff")
+def is_id(text: str) -> bool:
+    """Tell whether a text could be an id.
+
+    UTF-16 and many binary files pass for UTF-8, but for their control characters.
+    """
+    return text == text.strip() != "" and len(text) <= LONGEST_ID and not CONTROL.search(text)
+
+
+def _id(cell: str) -> CustomerId:
+    if not is_id(cell):
+        msg = "no id"
+        raise ValueError(msg)
+    return CustomerId(cell)
 
 
 def _cells(row: list[str]) -> list[str]:
@@ -75,7 +95,8 @@ def _column(header: list[str], name: str) -> int | None:
     for wanted in ID_COLUMNS:
         if wanted in names:
             return names.index(wanted)
-    if len(names) == 1 and not any(mark in names[0] for mark in OTHER_SEPARATORS):
+    is_id = names[0] not in OTHER_COLUMNS and not any(each in names[0] for each in OTHER_SEPARATORS)
+    if len(names) == 1 and is_id:
         return None
     msg = (
         f"{name}: the first line names no column {' or '.join(ID_COLUMNS)}; give one id per line, "

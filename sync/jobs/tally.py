@@ -1,13 +1,23 @@
 """Adds up what the parts of one run did, and decides how the run ended."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
+from datetime import datetime
 
 from sync.errors import HoldersyncError, LeaveError, ParkError
 from sync.jobs.collect import Collected
 from sync.jobs.deliver import Delivered
-from sync.ledger.runs import RunStart
-from sync.model.summary import CustomerCount, EventCount, OutcomeCount, Summary
+from sync.ledger.budget import Spent
+from sync.ledger.runs import RunKind, RunStart
+from sync.model.summary import (
+    CallCounts,
+    CustomerCount,
+    EventCount,
+    OutcomeCount,
+    Summary,
+    exit_code,
+    result_of,
+)
 
 UNAVAILABLE = LeaveError.exit_code
 DEAD_LETTERED = 65
@@ -27,10 +37,20 @@ class Report:
     held_back: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What only the ledger knows; None while it can't be asked."""
+
+    spent: Spent | None = None
+    pending: int | None = None
+    dead_letters: int | None = None
+
+
 class Tally:
     """One run's sums and reasons."""
 
     def __init__(self) -> None:
+        self.figures = Figures()
         self.customers = CustomerCount()
         self.events = EventCount()
         self.outcomes = OutcomeCount()
@@ -40,16 +60,34 @@ class Tally:
         self.new_letters = 0
         self.held_back: dict[str, int] = {}
         self.delivery_ended = False
+        self._take_in: Callable[[], None] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that follows from all reasons so far."""
+        return exit_code(self.reasons)
+
+    def begins(self, take_in: Callable[[], None]) -> None:
+        """Take in that a part begins; `take_in` adds up what it did until it is called."""
+        self._take_in = take_in
+
+    def cut_short(self, error: HoldersyncError) -> None:
+        """Take in what ended the run in the middle of a part, and what that part did."""
+        if self._take_in is not None:
+            self._take_in()
+        self.stopped(error)
 
     def stopped(self, error: HoldersyncError) -> None:
-        """Take in an error that ended a part of the run."""
+        """Take in an error that ended a part of the run; one without a text is told elsewhere."""
         self.reasons.add(error.exit_code)
-        self._tell(str(error))
+        if str(error):
+            self._tell(str(error))
         if isinstance(error, ParkError) and self.parked is None:
             self.parked = error
 
     def collected(self, collected: Collected) -> None:
         """Take in what was read."""
+        self._take_in = None
         self.customers = collected.customers
         self._add_events(collected.events)
         if collected.stopped_by is not None:
@@ -69,6 +107,7 @@ class Tally:
 
     def delivered(self, delivered: Delivered) -> None:
         """Take in what the CRM was told."""
+        self._take_in = None
         sums = map(sum, zip(astuple(self.outcomes), astuple(delivered.outcomes), strict=True))
         self.outcomes = OutcomeCount(*sums)
         self.held_back |= delivered.held_back or {}
@@ -82,6 +121,11 @@ class Tally:
             self.stopped(delivered.stopped_by)
         self.delivery_ended = delivered.ended
 
+    def report(self, summary: Summary) -> Report:
+        """Report a run that ended with this summary."""
+        problems = tuple(self.problems)
+        return Report(summary, self.exit_code, problems, self.new_letters, dict(self.held_back))
+
     def _add_events(self, events: EventCount) -> None:
         sums = map(sum, zip(astuple(self.events), astuple(events), strict=True))
         self.events = EventCount(*sums)
@@ -94,15 +138,22 @@ class Tally:
             self.problems.append(problem)
 
 
-def not_begun(start: RunStart, error: ParkError) -> Report:
-    """Report a run that could not begin because another one is at work."""
+def not_begun(
+    kind: RunKind, started_at: datetime, error: HoldersyncError, start: RunStart | None = None
+) -> Report:
+    """Report a run that ended before it began, named by `start` or not even that."""
+    code = error.exit_code
     summary = Summary(
-        run_id=start.run_id,
-        kind=start.kind,
-        result="parked",
-        parked_by=error.by,
-        started_at=start.started_at,
-        finished_at=start.started_at,
-        destination=start.destination,
+        run_id=start.run_id if start else None,
+        kind=kind,
+        result=result_of(code),
+        parked_by=error.by if isinstance(error, ParkError) else None,
+        started_at=started_at,
+        finished_at=started_at,
+        destination=start.destination if start else None,
+        calls=CallCounts(cycle_used_by_us=None, cycle_share_left=None),
+        pending=None,
+        dead_letters=None,
+        resume_after=error.resume_after if isinstance(error, ParkError) else None,
     )
-    return Report(summary, error.exit_code, (str(error),), 0, {})
+    return Report(summary, code, (str(error),), 0, {})

@@ -28,11 +28,10 @@ from sync.ledger.budget_row import (
     write_row,
 )
 from sync.ledger.ledger import Ledger
+from sync.ledger.room import UNKNOWN_WINDOW, Room
 from sync.model.allowance import Rate, Reserve, Share, next_day
 from sync.transport import Observed
 
-UNKNOWN_WINDOW = 60.0
-"""Seconds to pause when the window's end is not told."""
 BLOCK_SECONDS = 1.0
 LARGEST_BLOCK = 50
 SAME_PAUSE = 0.5
@@ -98,6 +97,7 @@ class Budget:
         self._paced_until = 0.0
         self._paused_until = 0.0
         self._paused_by: PausedBy = "rate"
+        self._room = Room()
         self._refusal: ParkError | None = None
         self._refused_before = False
 
@@ -128,6 +128,8 @@ class Budget:
         with self._mutex:
             self._raise_if_refused()
             now = self._monotonic()
+            if self._room.is_used_up(now):
+                self._pause("reserve", self._room.until - now)
             pause = self._paused_until - now
             if pause > self._max_wait:
                 raise self._parked(pause, by=self._paused_by)
@@ -136,6 +138,7 @@ class Budget:
             wait = max(pause, slot - now, paced - now, 0.0)
             if wait == 0:
                 self._started += 1
+                self._room = self._room.after_one()
                 self._paced_until = max(self._paced_until, now) + self._interval
             return wait
 
@@ -157,11 +160,13 @@ class Budget:
                 # Whether the window is a minute or an hour is not told: a minute never asks for
                 # less than is allowed, and the reserve stops us where it is an hour.
                 self._interval = max(self._interval, UNKNOWN_WINDOW / usable if usable > 0 else 0)
-            others = max(0, self._started - 1)
             if seen.refused:
                 self._pause("rate", seen.resets_in)
-            elif seen.remaining is not None and seen.remaining - others <= reserve:
-                self._pause("reserve", seen.resets_in)
+            elif seen.remaining is not None:
+                free = seen.remaining - max(0, self._started - 1) - reserve
+                self._room = self._room.told(free, self._monotonic(), seen.resets_in)
+                if self._room.calls <= 0:
+                    self._pause("reserve", seen.resets_in)
 
     def refuse_cycle(self) -> datetime:
         """Take in that the billing cycle is used up: no call starts after this.

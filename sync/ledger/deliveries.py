@@ -5,10 +5,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -27,6 +38,8 @@ from sync.model.unassignment import (
 )
 
 NO_CAMPAIGN = "(no campaign)"
+FURTHEST_ATTEMPT = timedelta(days=2)
+"""How far ahead the next attempt may be; what is further ahead was dated by a wrong clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +53,34 @@ class Place:
 class Deliveries:
     """One destination's deliveries, as one run sees them.
 
-    A delivery that was answered in this run is not due again in it.
+    A delivery that was answered in this run is not due again in it. An answer is about the event
+    that `due` gave: if a later one opened the delivery again meanwhile, that is still to be told.
     """
 
     def __init__(self, ledger: Ledger, destination: str, run_id: str) -> None:
         self._ledger = ledger
         self._destination = destination
         self._run_id = run_id
+        self._given: dict[HolderId, EventId] = {}
 
     def enqueue(self) -> None:
-        """Make a pending delivery of each unassignment that this destination is to hear of."""
+        """Make a pending delivery of each unassignment that a destination is to hear of.
+
+        Of every known destination: who has still to hear needs the personal fields as well.
+        """
         with self._ledger.transaction() as connection:
             columns = ["destination", "holder_id", "status", "attempts"]
-            statement = insert_into(connection, deliveries).from_select(columns, self._not_queued())
+            statement = insert_into(connection, deliveries).from_select(columns, _not_queued())
             connection.execute(statement)
 
     def pending(self) -> int:
-        """Count what is still to be delivered, due or not."""
+        """Count what is still to be delivered: due or not, made pending already or not."""
+        mine = and_(self._mine(), deliveries.c.status == Status.PENDING)
+        to_hear = _not_queued().where(destinations.c.destination == self._destination)
+        to_come = select(func.count()).select_from(to_hear.subquery())
         with self._ledger.read_only() as connection:
-            mine = and_(self._mine(), deliveries.c.status == Status.PENDING)
-            return connection.execute(select(func.count()).where(mine)).scalar_one()
+            queued = connection.execute(select(func.count()).where(mine)).scalar_one()
+            return queued + connection.execute(to_come).scalar_one()
 
     def due_by_campaign(self, now: datetime) -> dict[str, int]:
         """Count what a delivery would take up now, by campaign, most first."""
@@ -95,15 +116,18 @@ class Deliveries:
         if behind is not None:
             query = query.where(_behind(behind))
         with self._ledger.read_only() as connection:
-            return tuple(_delivery(row) for row in connection.execute(query))
+            given = tuple(_delivery(row) for row in connection.execute(query))
+        for each in given:
+            self._given[each.unassignment.holder_id] = each.unassignment.event_id
+        return given
 
     def settle(self, settlements: Sequence[Settlement], now: datetime) -> int:
         """Store what became of deliveries, all together; give the number of new dead letters."""
         with self._ledger.transaction() as connection:
             new_letters = 0
             for settlement in settlements:
-                self._store(connection, settlement, now)
-                new_letters += self._letter(connection, settlement, now)
+                if self._store(connection, settlement, now):
+                    new_letters += self._letter(connection, settlement, now)
             final = [each.holder_id for each in settlements if each.status is Status.DELIVERED]
             forget_personal_fields(connection, final)
         return new_letters
@@ -112,35 +136,23 @@ class Deliveries:
         return deliveries.c.destination == self._destination
 
     def _due(self, now: datetime) -> ColumnElement[bool]:
-        is_time = or_(deliveries.c.next_attempt_at.is_(None), deliveries.c.next_attempt_at <= now)
+        next_at = deliveries.c.next_attempt_at
+        is_time = or_(next_at.is_(None), next_at <= now, next_at > now + FURTHEST_ATTEMPT)
         not_answered = or_(deliveries.c.run_id.is_(None), deliveries.c.run_id != self._run_id)
         return and_(self._mine(), deliveries.c.status == Status.PENDING, is_time, not_answered)
 
-    def _not_queued(self) -> Select[Any]:
-        queued = select(deliveries.c.holder_id).where(self._mine())
-        to_hear = or_(
-            unassignments.c.number > destinations.c.after_number,
-            unassignments.c.unassigned_at >= destinations.c.since,
-        )
-        return (
-            select(
-                literal(self._destination),
-                unassignments.c.holder_id,
-                literal(Status.PENDING.value),
-                literal(0),
-            )
-            .select_from(unassignments.join(destinations, to_hear))
-            .where(destinations.c.destination == self._destination)
-            .where(unassignments.c.holder_id.not_in(queued))
-        )
+    def _same_event(self, holder_id: HolderId) -> ColumnElement[bool]:
+        given = self._given.get(holder_id)
+        same = select(unassignments.c.holder_id).where(unassignments.c.event_id == given)
+        return true() if given is None else deliveries.c.holder_id.in_(same)
 
-    def _store(self, connection: Connection, settlement: Settlement, now: datetime) -> None:
+    def _store(self, connection: Connection, settlement: Settlement, now: datetime) -> bool:
         outcome = settlement.outcome
         is_final = settlement.status is not Status.PENDING
-        connection.execute(
+        stored = connection.execute(
             update(deliveries)
             .where(self._mine(), deliveries.c.holder_id == settlement.holder_id)
-            .where(deliveries.c.status == Status.PENDING)
+            .where(deliveries.c.status == Status.PENDING, self._same_event(settlement.holder_id))
             .values(
                 status=settlement.status,
                 attempts=settlement.attempts,
@@ -152,6 +164,7 @@ class Deliveries:
                 run_id=self._run_id,
             )
         )
+        return bool(stored.rowcount)
 
     def _letter(self, connection: Connection, settlement: Settlement, now: datetime) -> int:
         if settlement.status is not Status.DEAD:
@@ -174,6 +187,27 @@ class Deliveries:
 
     def _key(self, holder_id: HolderId) -> str:
         return f"delivery:{self._destination}:{holder_id}"
+
+
+def _not_queued() -> Select[Any]:
+    to_hear = or_(
+        unassignments.c.number > destinations.c.after_number,
+        unassignments.c.unassigned_at >= destinations.c.since,
+    )
+    queued = and_(
+        deliveries.c.destination == destinations.c.destination,
+        deliveries.c.holder_id == unassignments.c.holder_id,
+    )
+    return (
+        select(
+            destinations.c.destination,
+            unassignments.c.holder_id,
+            literal(Status.PENDING.value),
+            literal(0),
+        )
+        .select_from(unassignments.join(destinations, to_hear).outerjoin(deliveries, queued))
+        .where(deliveries.c.holder_id.is_(None))
+    )
 
 
 def _joined() -> Any:  # noqa: ANN401  # a join has no public type

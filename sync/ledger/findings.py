@@ -1,6 +1,6 @@
 """Stores what a page held; called inside the transaction that also stores how far it was read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,9 @@ from sqlalchemy import Table, and_, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.tables import assignments, customers, dead_letters, deliveries, unassignments
+from sync.ledger.forgotten import is_forgotten, names_forgotten
+from sync.ledger.hints import take_up
+from sync.ledger.tables import assignments, dead_letters, deliveries, unassignments
 from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
 from sync.model.unassignment import Assignment, CustomerId, HolderId, Unassignment
 
@@ -29,11 +31,11 @@ def store_findings(
     asked: CustomerId | None,
     run_id: str,
     now: datetime,
-    select_hinted: bool = False,
+    follow: Callable[[Connection, Hint], None] = take_up,
 ) -> Stored:
     """Store findings; one that was seen before changes nothing.
 
-    `select_hinted` takes whom a hint names into the run's own selection.
+    `follow` lets whom a hint names be asked.
     """
     new = invalid = 0
     for finding in findings:
@@ -41,9 +43,12 @@ def store_findings(
             case Unassigned(unassignment):
                 new += _store_unassignment(connection, unassignment, run_id, now)
             case Assigned(assignment):
-                _store_assignment(connection, assignment)
+                # It may be of somebody else than was asked for.
+                if not is_forgotten(connection, assignment.customer_id):
+                    _store_assignment(connection, assignment)
             case Hint():
-                _store_hint(connection, finding, run_id if select_hinted else None, now)
+                if not is_forgotten(connection, finding.customer_id):
+                    follow(connection, finding)
             case Invalid():
                 invalid += _store_event_letter(connection, finding, asked, run_id, now)
     return Stored(new, invalid)
@@ -52,7 +57,8 @@ def store_findings(
 def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
     statement = insert_into(connection, table).values(values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    key = next(iter(table.primary_key))
+    return connection.execute(statement.returning(key)).first() is not None
 
 
 def store_letter(
@@ -152,27 +158,11 @@ def _store_assignment(connection: Connection, known: Assignment) -> None:
     insert_new(connection, assignments, values)
 
 
-def is_news(connection: Connection, hint: Hint) -> bool:
-    """Tell whether the unassignment that a hint speaks of is still to be found."""
-    known = select(unassignments.c.number).where(unassignments.c.holder_id == hint.holder_id)
-    return connection.execute(known).first() is None
-
-
-def _store_hint(connection: Connection, hint: Hint, selected_by: str | None, now: datetime) -> None:
-    if not is_news(connection, hint):
-        return
-    values: dict[str, object] = {"hinted_at": now}
-    if selected_by is not None:
-        values["selected_by"] = selected_by
-    statement = insert_into(connection, customers).values(customer_id=hint.customer_id, **values)
-    key = [customers.c.customer_id]
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))
-
-
 def _store_event_letter(
     connection: Connection, found: Invalid, asked: CustomerId | None, run_id: str, now: datetime
 ) -> bool:
     own_id = None if found.key.startswith("sha256:") else found.key
+    keeps_nothing = names_forgotten(connection, found.evidence)
     return store_letter(
         connection,
         f"event:{found.key}",
@@ -180,7 +170,7 @@ def _store_event_letter(
         found.reason,
         customer_id=asked,
         event_id=own_id,
-        evidence=found.evidence,
+        evidence=None if keeps_nothing else found.evidence,
         found_at=now,
         found_by=run_id,
     )

@@ -1,12 +1,11 @@
 """How far the list of customers was read: whole once, then kept up by who is new.
 
-Listing everybody in each run would cost a call per hundred customers, and a shop whose list costs
-more than a day's share would never get as far as asking. So a listing that was cut short goes on,
-a whole one is kept up from where it ended, and after a week it begins anew, for whoever slipped
-through while rows moved.
+Listing everybody in each run would cost a call per hundred customers. So a pass through the whole
+list is made once, and anew a week after it was whole, for whoever slipped through while rows moved.
+A pass may take many runs; whoever joins meanwhile is listed by each of them all the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -20,36 +19,49 @@ ANEW_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Up to which creation time it got, and whether it reached the end.
+    """Two places in the list, as creation times: where new customers join, and how far a pass got.
 
-    `since` is when it began or, once it is whole, when it became so.
+    Args:
+        since: when the pass began or, once it was whole, when it became so.
+        newest: whoever was created before is known, or is for the pass to list; None until then.
+        reached: how far the pass got.
+        whole: the pass reached the end, so there is only one place left.
     """
 
     since: datetime
+    newest: datetime | None = None
     reached: datetime | None = None
     whole: bool = False
 
-    def after(self, reached: datetime | None, now: datetime, *, is_last: bool) -> "Listing":
-        """Take a page in; one whose last row has no time leaves the place as it is."""
-        since = now if is_last and not self.whole else self.since
-        return Listing(since, reached or self.reached, self.whole or is_last)
+    def kept_up(self, reached: datetime | None) -> "Listing":
+        """Take in a page of new customers; one whose last row has no time leaves the place."""
+        return replace(self, newest=reached or self.newest)
+
+    def passed(self, reached: datetime | None, asked_at: datetime) -> "Listing":
+        """Take in a page of the pass; whoever is created after the first one is new."""
+        return replace(self, newest=self.newest or asked_at, reached=reached or self.reached)
+
+    def became_whole(self, now: datetime) -> "Listing":
+        """Take in that the last page was the end of the list."""
+        return Listing(now, newest=self.reached, whole=True)
 
 
 def listing_to_do(known: Listing | None, now: datetime) -> Listing:
-    """Decide where the listing goes on; a clock that went back begins it anew."""
-    if known is None or (known.whole and not timedelta() <= now - known.since < ANEW_AFTER):
+    """Decide whether a pass begins; a clock that went back begins one too."""
+    if known is None:
         return Listing(now)
+    if known.whole and not timedelta() <= now - known.since < ANEW_AFTER:
+        return Listing(now, newest=known.newest)
     return known
 
 
 def read_listing(ledger: Ledger) -> Listing | None:
     """Give how far the list was read; None before the first page."""
-    columns = (project.c.listing_since, project.c.listing_reached, project.c.listing_whole)
     with ledger.read_only() as connection:
-        row = connection.execute(select(*columns)).first()
+        row = connection.execute(select(project)).first()
     if row is None or row.listing_since is None:
         return None
-    return Listing(row.listing_since, row.listing_reached, row.listing_whole)
+    return Listing(row.listing_since, row.listing_newest, row.listing_reached, row.listing_whole)
 
 
 def save_listing(connection: Connection, listing: Listing) -> None:
@@ -57,6 +69,7 @@ def save_listing(connection: Connection, listing: Listing) -> None:
     connection.execute(
         update(project).values(
             listing_since=listing.since,
+            listing_newest=listing.newest,
             listing_reached=listing.reached,
             listing_whole=listing.whole,
         )

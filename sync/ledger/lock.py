@@ -1,17 +1,15 @@
-"""Three locks per ledger: run, backfill, deliver; each dies with its holder.
-
-The kernel holds them (flock on a file beside the ledger), so a killed process leaves none behind.
-Not for network file systems, whose locks can't be relied on.
-"""
+"""Three locks per ledger: run, backfill, deliver; each dies with its holder."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from filelock import FileLock, Timeout
+from sqlalchemy.engine import URL, Connection
 
 from sync.errors import TellUserError
+from sync.ledger.place import is_file, ledger_file, place_of
 
 LockName = Literal["run", "backfill", "deliver"]
 
@@ -20,9 +18,53 @@ class LockTakenError(Exception):
     """Somebody else holds the lock; the job decides what that means."""
 
 
+class Locks(Protocol):
+    """The locks of one ledger, as one process sees them."""
+
+    def held(self, name: LockName) -> AbstractContextManager[None]:
+        """Hold a lock for as long as the block runs.
+
+        Raises:
+            LockTakenError: somebody else holds it.
+            NotNowError: the database that keeps the locks can't be reached.
+            TellUserError: a person has to do something about the place of the locks.
+        """
+
+    def before_writing(self, connection: Connection) -> None:
+        """Begin a transaction that writes: wait for other writers, prove that our locks hold.
+
+        Raises:
+            NotNowError: a lock was lost; nothing may be written any more.
+        """
+
+    def check(self) -> None:
+        """Prove that locks can be had; raises as `held` does."""
+
+
+class FileLocks:
+    """Locks beside an SQLite ledger, held by the kernel: a killed process leaves none behind.
+
+    They can't be lost while their holder lives. Not for network file systems, whose locks can't be
+    relied on.
+    """
+
+    def __init__(self, ledger_file: Path) -> None:
+        self._ledger_file = ledger_file
+
+    def held(self, name: LockName) -> AbstractContextManager[None]:
+        """Hold a lock for as long as the block runs; raises as the protocol says."""
+        return held(self._ledger_file, name)
+
+    def before_writing(self, connection: Connection) -> None:
+        """Do nothing: the transaction began with the right to write."""
+
+    def check(self) -> None:
+        """Do nothing: whoever can make the ledger can make its locks."""
+
+
 @contextmanager
 def held(ledger_file: Path, name: LockName) -> Iterator[None]:
-    """Hold a lock for as long as the block runs.
+    """Hold a lock of an SQLite ledger for as long as the block runs.
 
     Raises:
         LockTakenError: somebody else holds it.
@@ -45,3 +87,23 @@ def held(ledger_file: Path, name: LockName) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def locks_of(url: URL, lock_url: URL | None = None) -> Locks:
+    """Give the locks of a ledger; no I/O.
+
+    Args:
+        url: the ledger.
+        lock_url: a direct connection to the ledger's server, where `url` goes through a pooler.
+
+    Raises:
+        TellUserError: a driver is missing, or a URL names no database that can hold a ledger.
+    """
+    if is_file(url):
+        if lock_url is not None:
+            msg = "HOLDERSYNC_LOCK_URL is only for a ledger on PostgreSQL: take it away"
+            raise TellUserError(msg)
+        return FileLocks(ledger_file(url))
+    from sync.ledger.server import ServerLocks  # noqa: PLC0415  # files need no driver of servers
+
+    return ServerLocks(url, lock_url, place_of(url))

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, select
 
 from sync.ledger.ledger import Ledger
-from sync.ledger.reading import NAMED
+from sync.ledger.people import NAMED
 from sync.ledger.tables import customers, dead_letters, deliveries, project, unassignments
 
 

@@ -10,9 +10,11 @@ from enum import Enum
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.engine import Connection
 
 from sync.database import read_only
 from sync.errors import TellUserError
+from sync.ledger.told import DamagedError
 
 HEAD = "0001"
 """The newest migration; a test holds it to the files."""
@@ -34,10 +36,15 @@ class Schema(Enum):
 def schema_of(engine: Engine) -> tuple[Schema, str | None]:
     """Tell what the database holds, and its revision if it has one."""
     with read_only(engine) as connection:
-        tables = set(inspect(connection).get_table_names())
-        if not tables >= SIGNS:
-            return (Schema.FOREIGN if tables else Schema.EMPTY), None
-        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return schema_in(connection)
+
+
+def schema_in(connection: Connection) -> tuple[Schema, str | None]:
+    """Tell the same within a transaction."""
+    tables = set(inspect(connection).get_table_names())
+    if not tables >= SIGNS:
+        return (Schema.FOREIGN if tables else Schema.EMPTY), None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if revision == HEAD:
         return Schema.CURRENT, HEAD
     if revision is None:
@@ -62,16 +69,43 @@ def require_usable(schema: Schema, revision: str | None, where: str) -> None:
         raise TellUserError(msg)
 
 
-def migrate(engine: Engine, script_location: str = MIGRATIONS, target: str = "head") -> None:
-    """Create all tables in an empty database, or take an older ledger to this release."""
+def none_yet(where: str) -> TellUserError:
+    """Say that no run has made the ledger."""
+    return TellUserError(f"there is no ledger at {where} yet: the first holdersync run makes it")
+
+
+def older(where: str) -> TellUserError:
+    """Say that the ledger waits for its migration."""
+    return TellUserError(
+        f"the ledger {where} is of an older release: run holdersync ledger upgrade"
+    )
+
+
+def require_whole(engine: Engine) -> None:
+    """Refuse a damaged SQLite file before anything is built on it.
+
+    Reads the whole file. Source: SQLite documentation, "PRAGMA quick_check".
+
+    Raises:
+        DamagedError: it is damaged; the text names a table or page, and no value.
+    """
+    with read_only(engine) as connection:
+        found = str(connection.execute(text("PRAGMA quick_check(1)")).scalar())
+    if found != "ok":
+        raise DamagedError(" ".join(found.split()))
+
+
+def migrate(
+    connection: Connection, script_location: str = MIGRATIONS, target: str = "head"
+) -> None:
+    """Create all tables, or take an older ledger to this release, in the given transaction."""
     from alembic import command  # noqa: PLC0415  # see the module's docstring
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", script_location)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, target)
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
 
 
 def copy_before_migration(database: Path, revision: str | None) -> Path:

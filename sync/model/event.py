@@ -25,10 +25,12 @@ class Hint:
     """An event of our type about another customer: a reason to ask that one, not a finding.
 
     `holder_id` is the assignment it tells of: once that is known to have ended, nobody is asked.
+    `at` is when that happened (UTC): whoever asks has to read that far back.
     """
 
     customer_id: CustomerId
     holder_id: HolderId
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

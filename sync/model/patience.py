@@ -7,8 +7,10 @@ from dataclasses import dataclass
 class Patience:
     """How long one call may take: `connect` and `read` in seconds, `answer` for the whole body.
 
-    `attempts` and `total` (seconds, waiting included) bound all tries together, `first_delay` and
-    `longest_delay` the waiting between two of them. `largest_body` is in bytes.
+    `attempts` and `total` bound all tries together. `total` is in seconds and counts what is lost
+    to faults: failed tries and the waiting between two of them. Waiting until a try is allowed is
+    bounded by whoever allows it, for each try. `first_delay` and `longest_delay` bound the waiting
+    between two tries. `largest_body` is in bytes.
     """
 
     connect: float = 5.0

@@ -16,10 +16,10 @@ RESULTS: Mapping[int, RunResult] = {75: "parked", 69: "unavailable", 65: "done",
 
 @dataclass(frozen=True, slots=True)
 class CustomerCount:
-    """Customers: taken into the run, asked at least once, found deleted, failed, left.
+    """Customers: taken into the run, asked at least once, found deleted, failed, left, forgotten.
 
     `failed` answered in a way that asking again now would not change; `left` were not read to the
-    end for any other reason. Both are read by the next run.
+    end for any other reason. Both are read by the next run; who is forgotten is not taken in.
     """
 
     selected: int = 0
@@ -27,17 +27,21 @@ class CustomerCount:
     gone: int = 0
     failed: int = 0
     left: int = 0
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
-    """Calls to Voucherify: sent (retries included), retries, 429s; our count of the cycle."""
+    """Calls to Voucherify: sent (retries included), retries, 429s; our count of the cycle.
+
+    The ledger keeps the count of the cycle; None while it can't be asked.
+    """
 
     made: int = 0
     retried: int = 0
     throttled: int = 0
-    cycle_used_by_us: int = 0
-    cycle_share_left: int = 0
+    cycle_used_by_us: int | None = 0
+    cycle_share_left: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +71,23 @@ class Summary:
     """One run, as `--json` prints it and the ledger keeps it; times are UTC.
 
     `pending` are the destination's deliveries still to make; `dead_letters` all that wait for a
-    person. `resume_after` is when a parked run may go on, where that is known.
+    person; None while the ledger can't be asked. `resume_after` is when a parked run may go on,
+    where that is known. A run that ended before it had its settings has no id and no destination.
     """
 
-    run_id: str
+    run_id: str | None
     kind: Literal["run", "backfill"]
     result: RunResult
     parked_by: ParkedBy | None
     started_at: datetime
     finished_at: datetime
-    destination: str
+    destination: str | None
     customers: CustomerCount = field(default_factory=CustomerCount)
     calls: CallCounts = field(default_factory=CallCounts)
     events: EventCount = field(default_factory=EventCount)
     outcomes: OutcomeCount = field(default_factory=OutcomeCount)
-    pending: int = 0
-    dead_letters: int = 0
+    pending: int | None = 0
+    dead_letters: int | None = 0
     resume_after: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:

@@ -66,14 +66,19 @@ def warnings_about(path: Path) -> tuple[str, ...]:
 def _text_of(path: Path) -> str | None:
     """Give the text, or None if it is not UTF-8: that error holds the whole file, so it ends here.
 
-    A byte order mark and Windows line ends are taken away.
+    A byte order mark and Windows line ends are taken away. UTF-16 without such a mark would pass
+    for UTF-8, but for its NULs.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
+        return None if "\0" in text else text
     except UnicodeDecodeError:
         return None
     except OSError as error:
-        msg = f"the env file {path} can't be read: {error.strerror}"
+        msg = (
+            f"the env file {path} can't be read ({error.strerror}): name a file that this user may "
+            "read"
+        )
         raise TellUserError(msg) from None
 
 

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sync.errors import TellUserError
 from sync.model.allowance import Rate, Reserve, Share
 from sync.settings import env_file as env_files
-from sync.settings import values
+from sync.settings import urls, values
 from sync.settings.names import name_problems, prefixes_of
 
 Region = Literal["eu", "us", "as"]
@@ -46,7 +46,11 @@ def _secret(text: str) -> SecretStr:
 
 
 def _database_url(text: str) -> SecretStr:
-    return SecretStr(values.parse_database_url(text))
+    return SecretStr(urls.parse_database_url(text))
+
+
+def _server_url(text: str) -> SecretStr:
+    return SecretStr(urls.parse_server_url(text))
 
 
 Duration = Annotated[timedelta, PlainValidator(values.parse_duration)]
@@ -70,7 +74,7 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    own_base_url: Annotated[str, PlainValidator(values.parse_base_url)] | None = Field(
+    own_base_url: Annotated[str, PlainValidator(urls.parse_base_url)] | None = Field(
         default=None, validation_alias="VOUCHERIFY_BASE_URL"
     )
     region: Region | None = Field(
@@ -94,10 +98,13 @@ class Settings(BaseSettings):
         validation_alias="HOLDERSYNC_CRM", description="the CRM to write to, for example sql"
     )
     home: Annotated[Path, PlainValidator(values.parse_home)] = Field(
-        default_factory=Path.cwd, validation_alias=HOME_NAME
+        default_factory=Path.cwd, validation_alias=HOME_NAME, validate_default=True
     )
     own_ledger_url: Annotated[SecretStr, PlainValidator(_database_url)] = Field(
         default=SecretStr("sqlite:///ledger.db"), validation_alias="HOLDERSYNC_LEDGER_URL"
+    )
+    own_lock_url: Annotated[SecretStr, PlainValidator(_server_url)] | None = Field(
+        default=None, validation_alias="HOLDERSYNC_LOCK_URL"
     )
     customers: Annotated[str, PlainValidator(values.parse_customers)] = Field(
         default="all", validation_alias="HOLDERSYNC_CUSTOMERS"
@@ -162,7 +169,12 @@ class Settings(BaseSettings):
     @property
     def ledger_url(self) -> str:
         """The ledger's absolute URL; it may hold a password, so it is for opening, not showing."""
-        return values.absolute_database_url(self.own_ledger_url.get_secret_value(), self.home)
+        return urls.absolute_database_url(self.own_ledger_url.get_secret_value(), self.home)
+
+    @property
+    def lock_url(self) -> str | None:
+        """The direct connection that holds the ledger's locks; None takes the ledger's own."""
+        return self.own_lock_url.get_secret_value() if self.own_lock_url else None
 
     @property
     def share(self) -> Share:
@@ -285,4 +297,4 @@ def _secrets(env: Mapping[str, str], names: Collection[str]) -> Iterator[str]:
     for name in set(names) & env.keys():
         if name.endswith(_SECRET_ENDINGS):
             yield env[name]
-        yield from values.url_passwords(env[name])
+        yield from urls.url_passwords(env[name])

@@ -5,12 +5,9 @@ holds the text that was given, because a token may have been pasted into the wro
 """
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from sync.model.allowance import Rate, Reserve
 
@@ -28,11 +25,7 @@ _RATE = re.compile(r"(?P<calls>[0-9]{1,9}(?:\.[0-9]{1,9})?)/(?P<unit>s|min|h)")
 _SHARE = re.compile(r"(?P<percent>[0-9]{1,2}(?:\.[0-9]{1,9})?)%")
 _WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*")
 _VISIBLE = re.compile(r"[!-~]+")
-_HOST = re.compile(r"[A-Za-z0-9_.-]+")
-_DATABASE_URL = re.compile(
-    r"(?P<dialect>[a-z][a-z0-9_]*)(?:\+[a-z0-9_]+)?://(?P<rest>[^\x00-\x1f]+)"
-)
-_URL_PASSWORD = re.compile(r"://[^:/]*:(?:(?P<short>[^@]*)@)(?:(?P<more>.*)@)?")
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")
 
 
 def parse_duration(text: str, *, or_none: bool = False) -> timedelta:
@@ -109,44 +102,14 @@ def parse_visible(text: str) -> str:
     return text
 
 
-def parse_base_url(text: str) -> str:
-    """Read where an API lives, and give it without a slash at the end.
-
-    Raises:
-        ValueError: not a plain `https://host`; `http://` to another machine would show the token.
-    """
-    msg = "write https://HOST or https://HOST:PORT, without path, query or credentials"
-    parts = _split(text)
-    if parts is None or parts.scheme not in {"http", "https"} or not _is_host(parts.hostname or ""):
-        raise ValueError(msg)
-    if parts.path not in {"", "/"} or parts.netloc.endswith(":") or set(text) & set("?#@"):
-        raise ValueError(msg)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        msg = "write https://: http:// is only for this machine (localhost, 127.0.0.1, [::1])"
-        raise ValueError(msg)
-    return text.removesuffix("/")
-
-
-def parse_database_url(text: str) -> str:
-    """Read an SQLAlchemy URL; a SQLite one must name a file, so that something is remembered.
-
-    Raises:
-        ValueError: not such a URL.
-    """
-    match = _DATABASE_URL.fullmatch(text)
-    if match is None or (match["dialect"] == "sqlite" and not _names_a_file(match["rest"])):
-        msg = "write a database URL: sqlite:///ledger.db, or sqlite:////absolute/path/ledger.db"
-        raise ValueError(msg)
-    return text
-
-
 def parse_customers(text: str) -> str:
     """Read which customers a run asks: `all`, `file:PATH`, or `-` for standard input.
 
     Raises:
         ValueError: anything else.
     """
-    if text in {"all", "-"} or (text.startswith("file:") and text.removeprefix("file:").strip()):
+    path = text.removeprefix("file:")
+    if text in {"all", "-"} or (path != text and path.strip() and is_plain(path)):
         return text
     msg = "write all, file:PATH, or - for standard input"
     raise ValueError(msg)
@@ -160,34 +123,21 @@ def parse_home(text: str) -> Path:
     """
     try:
         home = Path.cwd() / text
-        usable = home.is_dir() and "?" not in str(home)
+        usable = is_plain(str(home)) and home.is_dir() and "?" not in str(home)
     except OSError:
         usable = False
     if not usable:
-        msg = "name a directory that exists, without ? in its path; ~ is not expanded"
+        msg = (
+            "name a directory that exists, in UTF-8 and without ? in its path; ~ is not expanded, "
+            "and the default is the working directory"
+        )
         raise ValueError(msg)
     return home
 
 
-def absolute_database_url(url: str, home: Path) -> str:
-    """Let a relative SQLite path start at `home`; every other URL stays as it is."""
-    driver, _, rest = url.partition(":///")
-    if driver.partition("+")[0] != "sqlite" or Path(rest).is_absolute():
-        return url
-    return f"{driver}:///{home / rest}"
-
-
-def url_passwords(text: str) -> Iterator[str]:
-    """Give what may be the password in a URL, as written and unquoted.
-
-    An unquoted `@` leaves two readings; both are given, because these are only ever hidden.
-    """
-    match = _URL_PASSWORD.search(text)
-    if match is None:
-        return
-    short, more = match["short"], match["more"]
-    for password in (short, f"{short}@{more}") if more is not None else (short,):
-        yield from {password, unquote(password)} - {""}
+def is_plain(text: str) -> bool:
+    """Tell whether a text is Unicode without control characters, so that it can name something."""
+    return _PLAIN.fullmatch(text) is not None
 
 
 def _seconds(text: str) -> int | None:
@@ -196,31 +146,3 @@ def _seconds(text: str) -> int | None:
     if iso := _ISO.fullmatch(text):
         return sum(int(count or 0) * _SECONDS[unit] for unit, count in iso.groupdict().items())
     return None
-
-
-def _split(text: str) -> SplitResult | None:
-    """Split a URL; None if it is none, or holds what `urlsplit` would drop without a word."""
-    if _VISIBLE.fullmatch(text) is None:
-        return None
-    try:
-        parts = urlsplit(text)
-        return parts if parts.port != 0 else None
-    except ValueError:
-        return None
-
-
-def _is_host(host: str) -> bool:
-    # A colon can only come from an address in brackets, which `urlsplit` has looked at.
-    return ":" in host or _HOST.fullmatch(host) is not None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _names_a_file(rest: str) -> bool:
-    path = rest.removeprefix("/").partition("?")[0]
-    return rest.startswith("/") and path not in {"", ":memory:"} and not path.startswith("file:")

@@ -79,7 +79,7 @@ def _gone_or(error: RefusedError, customer_id: CustomerId) -> RefusedError:
 
 
 def _page(reply: Reply, asked: Asked) -> Page:
-    items, next_after = _envelope(reply.body, asked.customer_id)
+    items, next_after = _envelope(reply.body)
     read = [read_item(item, asked) for item in items]
     return Page(
         server_time=reply.server_time,
@@ -92,17 +92,17 @@ def _page(reply: Reply, asked: Asked) -> Page:
     )
 
 
-def _envelope(body: object, customer_id: CustomerId) -> tuple[list[object], str | None]:
+def _envelope(body: object) -> tuple[list[object], str | None]:
     fields = body if isinstance(body, Mapping) else {}
     items, has_more = fields.get("data"), fields.get("has_more")
     if not isinstance(items, list) or not isinstance(has_more, bool):
-        msg = f"the activity of {customer_id} is not a list with data and has_more"
+        msg = "its activity is not a list with data and has_more"
         raise UnreadableError(msg, signature="envelope")
     if not has_more:
         return items, None
     next_after = fields.get("more_starting_after")
     if not is_text(next_after):
-        msg = f"the activity of {customer_id} has more pages but names no way to the next"
+        msg = "its activity has more pages but names no way to the next"
         raise UnreadableError(msg, signature="envelope")
     return items, next_after
 

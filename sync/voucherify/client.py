@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
-from sync.errors import CredentialsRefusedError, ParkError, RefusedError, RetryError
+from sync.errors import (
+    CredentialsRefusedError,
+    FailedError,
+    ParkError,
+    RefusedError,
+    RetryError,
+)
 from sync.transport import Answer, Observed, Pacer
 from sync.voucherify.instant import read_http_date
 
@@ -24,6 +30,8 @@ ERROR_KEY = re.compile(r"[a-z]+(_[a-z]+)*", re.ASCII)
 REQUEST_ID = re.compile(r"[a-z]{1,3}-[0-9a-f]{8,40}", re.ASCII)
 LONGEST_NUMBER = 10
 """Digits of a rate header: enough for an epoch in seconds, too few to leave the calendar."""
+
+DOTS = frozenset({".", ".."})
 
 TOO_MANY = 429
 PLAN_EXCEEDED = 402
@@ -91,11 +99,16 @@ class VoucherifyClient:
         """Get `/v1/` and the path's segments, each of them escaped.
 
         Raises:
+            FailedError: a segment of dots only, which no escaping keeps in its place; it would ask
+                for something else (RFC 3986, 5.2.4).
             CredentialsRefusedError: 401 or 403.
             ParkError: the cycle is used up, or the wait asked for is longer than may be waited.
             RefusedError: any other answer that asking again would not change.
             UnavailableError: retries were used up.
         """
+        if not DOTS.isdisjoint(path):
+            msg = "its id is made of dots, which can't stand in an address"
+            raise FailedError(msg, signature="dots")
         url = "/".join((self._base_url, "v1", *(quote(part, safe="") for part in path)))
         return self._transport.get(url, params, self._judge)
 

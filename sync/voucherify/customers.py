@@ -19,15 +19,19 @@ from sync.voucherify.shapes import is_text
 
 PAGE_SIZE = 100
 LAST_PAGE = 99
+MOST = 1_000_000_000
+"""Customers; a larger total is none, and nothing could be reckoned with it."""
 STEP_BACK = timedelta(milliseconds=1)
+DATE_STEP = timedelta(seconds=1)
+"""A `Date` header has whole seconds: what was created a moment ago may seem to be ahead of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
     """Up to 100 customers; `total` is what Voucherify says the whole list has, if it does.
 
-    `reached` is the last row's creation time, None if that can't be read; `is_last` tells that
-    nobody comes behind.
+    `reached` is the last row's creation time, None if that can't be read or has not come yet;
+    `is_last` tells that nobody comes behind.
     """
 
     server_time: datetime
@@ -106,15 +110,20 @@ def _read(reply: Reply) -> CustomerPage:
     # has_more is not a required field: without it a short page is the last one.
     has_more = fields.get("has_more")
     ends = not rows or has_more is False or (has_more is None and len(rows) < PAGE_SIZE)
-    total = fields.get("total")
     return CustomerPage(
         server_time=reply.server_time,
         customer_ids=tuple(CustomerId(row["id"]) for row in rows if _has_id(row)),
         invalid=tuple(_invalid(row) for row in rows if not _has_id(row)),
-        total=total if isinstance(total, int) and not isinstance(total, bool) else None,
-        reached=_created_at(rows),
+        total=_total(fields.get("total")),
+        reached=_created_at(rows, reply.server_time),
         is_last=ends,
     )
+
+
+def _total(told: object) -> int | None:
+    if not isinstance(told, int) or isinstance(told, bool):
+        return None
+    return told if 0 <= told <= MOST else None
 
 
 def _has_id(row: object) -> bool:
@@ -127,9 +136,12 @@ def _invalid(row: object) -> Invalid:
     return Invalid(key_of(evidence), reason, evidence)
 
 
-def _created_at(rows: list[object]) -> datetime | None:
+def _created_at(rows: list[object], server_time: datetime) -> datetime | None:
     last = rows[-1] if rows else None
     try:
-        return read_instant(last.get("created_at")) if isinstance(last, Mapping) else None
+        created_at = read_instant(last.get("created_at")) if isinstance(last, Mapping) else None
     except ValueError:
         return None
+    # Going on behind a time that has not come yet would pass by whoever is still to be listed.
+    is_ahead = created_at is not None and created_at - server_time >= DATE_STEP
+    return None if is_ahead else created_at

@@ -94,7 +94,8 @@ def _deleted(item: Mapping[str, object], asked: Asked) -> Finding:
     _check_ids_agree(body)
     _check_times(event.created_at, body.holder.created_at, asked.server_time)
     if body.holder.customer_id != asked.customer_id:
-        return Hint(CustomerId(body.holder.customer_id), HolderId(body.holder.id))
+        other, its_holder = CustomerId(body.holder.customer_id), HolderId(body.holder.id)
+        return Hint(other, its_holder, event.created_at)
     holder = body.holder
     return Unassigned(
         Unassignment(

@@ -52,6 +52,11 @@ def test_making_an_adapter_makes_no_file(tmp_path):
     [
         ("s3cret", "is not a URL"),
         ("postgresql://ann:s3cret@host:s3cret/db", "is not a URL"),
+        ("postgresql://ann:s3cret@ho..st/db", "is not a URL"),
+        ("postgresql://ann:s3cret%00@host/db", "is not a URL"),
+        ("postgresql://ann:s3cret\udcff@host/db", "is not a URL"),
+        ("postgresql://ann:s3cret@host/db?options=%00", "is not a URL"),
+        ("sqlite:///s3cret\0.db", "is not a URL"),
         ("nosuch://ann:s3cret@host/db", "needs a database or driver that SQLAlchemy knows"),
         ("oracle+cx_oracle://ann:s3cret@host/db", "needs the Python module 'cx_Oracle'"),
         ("sqlite+aiosqlite:///s3cret.db", "needs "),

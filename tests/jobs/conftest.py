@@ -56,6 +56,7 @@ class Voucherify:
     def __init__(self, clock, page_size=2):
         self.clock = clock
         self.page_size = page_size
+        self.list_page = 2
         self.activity = {}
         self.created = {}
         self.gone = set()
@@ -122,16 +123,16 @@ class Voucherify:
         return CustomerPage(self.clock(), tuple(self.activity)[:1], (), self.total, None, True)
 
     def pages(self, reached=None):
-        start, is_last = 0, False
+        start, is_last, size = 0, False, self.list_page
         while not is_last:
             self.listed += 1
             if self.list_faults and (error := self.list_faults.pop(0)):
                 raise error
             rows = self._rows(reached)
             invalid = self.invalid_rows if start == 0 else ()
-            page = tuple(CustomerId(who) for who in rows[start : start + 2])
+            page = tuple(CustomerId(who) for who in rows[start : start + size])
             last = self.created[page[-1]] if page else None
-            start, is_last = start + 2, start + 2 >= len(rows)
+            start, is_last = start + size, start + size >= len(rows)
             yield CustomerPage(self.clock(), page, tuple(invalid), self.total, last, is_last)
 
     def _rows(self, reached):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import TellUserError
-from sync.jobs.selection import BATCH, batches, read_customer_ids
+from sync.jobs.selection import BATCH, LONGEST_ID, batches, read_customer_ids
 
 NO_COLUMN = (
     r"ids\.csv: the first line names no column customer_id or id; give one id per line, or a CSV "
@@ -43,12 +43,19 @@ def read(text):
         ("Customer ID\ncust_1\n", ["cust_1"]),
         ("cust_1\ncust_1\n", ["cust_1", "cust_1"]),
         ("cust_1\ncust;2\n", ["cust_1", "cust;2"]),
+        ("cust_1\n\ufeffcust_2\n", ["cust_1", "cust_2"]),
+        ('id\n"a ""b"" c"\n', ['a "b" c']),
+        ("id,id\ncust_1,cust_2\n", ["cust_1"]),
+        ("id\n..\na/b\n%2F\nżółć\n", ["..", "a/b", "%2F", "żółć"]),
+        ("id\n" + "x" * LONGEST_ID, ["x" * LONGEST_ID]),
         ("cust_1,ann@example.com\n", None),
         ("email,phone\na,b\n", None),
         ("customer_id;name\ncust_1;Ann\n", None),
         ("customer_id\tname\ncust_1\tAnn\n", None),
         ("customer_id|name\ncust_1|Ann\n", None),
         ("cust_1;cust_2\n", None),
+        ("email\nann@example.com\n", None),
+        ("Source ID\nshop-7\n", None),
     ],
 )
 def test_ids_are_read_from_lines_or_a_column(text, expected):
@@ -59,15 +66,47 @@ def test_ids_are_read_from_lines_or_a_column(text, expected):
         assert read(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cust_1\nc\0u\0s\0t\0_\0002\n",
+        "id\ncust_1\n\0\n",
+        "\0" * 100,
+        "cust_1\ncust_2\tBob\n",
+        "cust_1\ncust\x7f2\n",
+        "cust_1\n" + "x" * (LONGEST_ID + 1),
+        "cust_1\n" + "x" * 200_000,
+        "x" * 200_000,
+    ],
+)
+def test_a_file_of_another_kind_is_told_with_the_line_and_what_to_do(text):
+    with pytest.raises(TellUserError, match=r"ids\.csv, near line \d+: .* save it as one") as told:
+        read(text)
+
+    assert len(str(told.value)) < 200
+    assert "line 0" not in str(told.value)
+
+
 def test_an_open_quote_is_told_and_not_taken_for_an_id():
     with pytest.raises(TellUserError, match=r"ids\.csv, near line"):
         read('cust_1\n"cust_2\ncust_3\n')
 
 
-def test_what_is_not_text_is_told():
-    lines = io.TextIOWrapper(io.BytesIO(b"cust_1\n\xff\xfe\n"), encoding="utf-8")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cust_1\n\xff\xfe\n",
+        "cust_1\ncust_2\n".encode("utf-16"),
+        "cust_1\ncust_2\n".encode("utf-16-le"),
+        "cust_1\ncust_2\n".encode("utf-32"),
+        "id\nżółć\n".encode("iso-8859-2"),
+        b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256)),
+    ],
+)
+def test_what_is_not_text_is_told(content):
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
 
-    with pytest.raises(TellUserError, match="UTF-8"):
+    with pytest.raises(TellUserError, match=r"near line [1-9]: not a text file in UTF-8"):
         list(read_customer_ids(lines, "ids.csv"))
 
 

@@ -4,27 +4,69 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.errors import CredentialsRefusedError, LeaveError, ParkError
+from sync.errors import (
+    CredentialsRefusedError,
+    HoldersyncError,
+    LeaveError,
+    ParkError,
+    TellUserError,
+)
 from sync.jobs.collect import Collected
 from sync.jobs.deliver import Delivered
 from sync.jobs.tally import Tally, not_begun
 from sync.ledger.runs import RunStart
-from sync.model.summary import CustomerCount, EventCount, OutcomeCount
+from sync.model.summary import CallCounts, CustomerCount, EventCount, OutcomeCount
 
 BUSY = ParkError("a run is at work already", by="lock")
 
 
-def test_a_run_that_could_not_begin_is_parked_by_the_lock():
-    at = datetime(2026, 3, 10, tzinfo=UTC)
+AT = datetime(2026, 3, 10, tzinfo=UTC)
 
-    report = not_begun(RunStart("run-1", "run", "host-a", 1, "sql-1", at), BUSY)
+
+def test_a_run_that_could_not_begin_is_parked_by_the_lock():
+    report = not_begun("run", AT, BUSY, RunStart("run-1", "run", "host-a", 1, "sql-1", AT))
 
     assert (report.exit_code, report.problems) == (75, ("a run is at work already",))
     summary = report.summary
     assert (summary.result, summary.parked_by, summary.run_id) == ("parked", "lock", "run-1")
-    assert (summary.started_at, summary.finished_at) == (at, at)
+    assert (summary.kind, summary.destination) == ("run", "sql-1")
+    assert (summary.started_at, summary.finished_at) == (AT, AT)
     assert summary.customers == CustomerCount()
     assert report.new_letters == 0
+
+
+def test_of_a_run_that_never_had_its_settings_nothing_is_known():
+    summary = not_begun("backfill", AT, TellUserError("VOUCHERIFY_APP_ID is missing")).summary
+
+    assert (summary.kind, summary.result, summary.parked_by) == ("backfill", "failed", None)
+    assert (summary.run_id, summary.destination) == (None, None)
+    assert (summary.pending, summary.dead_letters) == (None, None)
+    assert summary.calls == CallCounts(cycle_used_by_us=None, cycle_share_left=None)
+
+
+@pytest.mark.parametrize("error", [LeaveError("no answer"), CredentialsRefusedError("no")])
+def test_what_is_cut_short_is_counted_with_what_it_did_until_then(error):
+    tally = Tally()
+    tally.begins(lambda: tally.collected(Collected(CustomerCount(9, 4, left=5), EventCount(7, 3))))
+
+    tally.cut_short(error)
+
+    assert tally.customers == CustomerCount(9, 4, left=5)
+    assert tally.events == EventCount(7, 3)
+    assert error.exit_code in tally.reasons
+    assert tally.problems[-1] == str(error)
+
+
+def test_what_came_to_its_end_is_counted_once():
+    tally = Tally()
+    delivered = Delivered(OutcomeCount(removed=2))
+    tally.begins(lambda: tally.delivered(delivered))
+    tally.delivered(delivered)
+
+    tally.cut_short(HoldersyncError())
+
+    assert tally.outcomes == OutcomeCount(removed=2)
+    assert (tally.exit_code, tally.problems) == (70, [])
 
 
 def test_two_deliveries_of_one_run_are_added_up():

@@ -1,7 +1,6 @@
 """What the tests of the ledger share: a real SQLite file, a clock that is moved, and values."""
 
 import os
-import shutil
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from sync.errors import ParkError
 from sync.ledger.budget import Allowance, Budget
-from sync.ledger.ledger import create_or_open, open_existing
+from sync.ledger.ledger import open_existing
 from sync.model.allowance import Rate, Reserve, Share
 from sync.model.event import Assigned, Invalid, Unassigned
 from sync.model.unassignment import (
@@ -67,24 +65,20 @@ def clock_at():
     return Clock
 
 
+def of_one_project(ledger):
+    ledger.bind("https://api.example", "app", NOW)
+
+
 @pytest.fixture
-def url(tmp_path):
-    return make_url(f"sqlite:///{tmp_path / 'ledger.db'}")
+def url(ledgers, tmp_path):
+    """Where the test's ledger is, or will be."""
+    return ledgers.new(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """A ledger of one project; copied, since migrating takes long."""
-    path = tmp_path_factory.mktemp("template") / "ledger.db"
-    with closing(create_or_open(make_url(f"sqlite:///{path}"))) as ledger:
-        ledger.bind("https://api.example", "app", NOW)
-    return path
-
-
-@pytest.fixture(scope="session")
-def ledger_in(template):
+def ledger_in(ledgers):
     """Make a ledger of one project in a folder; for tests that need several."""
-    return lambda folder: open_existing(make_url(f"sqlite:///{shutil.copy(template, folder)}"))
+    return lambda folder: open_existing(ledgers.copied(of_one_project, folder))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sync.model.event import Gone
 from sync.model.window import Bookmark, Window
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -64,10 +65,19 @@ def test_it_is_remembered_that_all_customers_are_known(ledger, reading, window):
 
 def test_customers_are_taken_in_once_and_those_done_stay_done(reading, now):
     reading.select_listed(["b", "a", "b"], (), now)
-    reading.window_read("a", (), None, now)
+    reading.window_read("a", EVER, (), None, now)
 
     assert reading.select_listed(["a", "c"], (), now) == Stored()
     assert (ids(reading), reading.selected()) == (["b", "c"], 2)
+
+
+def test_it_is_remembered_how_far_the_list_was_read(ledger, reading, window, now):
+    assert unfinished(ledger, window, "all").reached is None
+
+    reading.select_listed(["a"], (), now, now - timedelta(days=9))
+    reading.select_listed(["b"], (), now)
+
+    assert begin(ledger, "back-2", window, "all", now).reached == now - timedelta(days=9)
 
 
 def test_selecting_nobody_selects_nobody(reading, now):
@@ -88,7 +98,7 @@ def test_nobody_is_given_twice_across_the_seams_of_batches(reading, now):
     for known in reading.to_ask():
         given.append(known.customer_id)
         if len(given) % 2:
-            reading.window_read(known.customer_id, (), None, now)
+            reading.window_read(known.customer_id, EVER, (), None, now)
 
     assert given == everybody
     assert reading.selected() == BATCH + 1
@@ -99,7 +109,7 @@ def test_it_moves_no_cursor_and_no_bookmark_of_the_runs(
 ):
     run = RunProgress(ledger, "run-0", now)
     run.select_listed(["cust_1"], (), LISTING)
-    run.window_read("cust_1", (), now, now)
+    run.window_read("cust_1", EVER, (), now, now)
     run.page_read("cust_1", (), Bookmark(Window(now), "evcus_run", now, now), now)
     before = rows(ledger, customers)
 
@@ -107,7 +117,7 @@ def test_it_moves_no_cursor_and_no_bookmark_of_the_runs(
     mark = Bookmark(window, "evcus_back", now, now)
     assert reading.page_read("cust_1", [unassigned()], mark, now) == Stored(new=1)
     assert next(reading.to_ask()) == Known("cust_1", None, mark)
-    reading.window_read("cust_1", (), now - timedelta(days=30), now)
+    reading.window_read("cust_1", EVER, (), now - timedelta(days=30), now)
 
     assert rows(ledger, customers) == before
     assert [(row["reader"], row["after"]) for row in rows(ledger, bookmarks)] == [

@@ -62,7 +62,8 @@ def spend(url, ledger):  # noqa: ARG001  # the ledger has to be there
     children = []
 
     def start(share, most=10_000):
-        command = [sys.executable, "-c", SPEND, str(url), str(share), str(most)]
+        place = url.render_as_string(hide_password=False)
+        command = [sys.executable, "-c", SPEND, place, str(share), str(most)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         children.append(child)
         return child

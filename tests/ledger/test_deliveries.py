@@ -79,6 +79,16 @@ def test_what_is_for_later_is_pending_and_not_due(store, queue, unassigned, now)
     assert ids(after.due(later, 10, None)) == ["rh_1"]
 
 
+def test_what_was_found_and_not_yet_made_pending_is_still_to_be_delivered(store, queue, unassigned):
+    store(unassigned("rh_1"))
+    mine, of_nobody = queue(), queue(destination="sql-unknown")
+    store(unassigned("rh_2"))
+
+    assert (mine.pending(), of_nobody.pending()) == (2, 0)
+    mine.enqueue()
+    assert mine.pending() == 2
+
+
 def test_what_was_answered_in_this_run_is_due_in_the_next_one(store, queue, unassigned, now):
     store(unassigned())
     queue().settle([pending()], now)

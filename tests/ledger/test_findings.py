@@ -17,6 +17,7 @@ from sync.ledger.tables import (
     customers,
     dead_letters,
     deliveries,
+    hints,
     unassignments,
 )
 from sync.model.delivery import Settlement, Status
@@ -25,8 +26,9 @@ from sync.model.outcome import Outcome, Result
 from sync.model.window import Bookmark, Window
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
-TABLES = (assignments, bookmarks, customers, dead_letters, deliveries, unassignments)
+TABLES = (assignments, bookmarks, customers, dead_letters, deliveries, hints, unassignments)
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_a_destination_adopted_in_between_hears_of_the_later_event(
     store(unassigned(event_id="evcus_later", unassigned_at=now))
     Deliveries(ledger, "sql-2", "run-1").enqueue()
 
-    assert [row["destination"] for row in rows(ledger, deliveries)] == ["sql-2"]
+    assert "sql-2" in {row["destination"] for row in rows(ledger, deliveries)}
 
 
 @pytest.mark.parametrize("hours", [0, -1], ids=["same time", "earlier"])
@@ -179,16 +181,17 @@ def test_an_item_without_an_id_is_named_by_its_content_alone(store, ledger, inva
 
 
 def test_a_hint_makes_a_customer_known(store, ledger, rows, now):
-    store(Hint("cust_9", "rh_of_cust_9"))
+    at = now - timedelta(days=1)
+    store(Hint("cust_9", "rh_of_cust_9", at))
 
     by_id = {row["customer_id"]: row["hinted_at"] for row in rows(ledger, customers)}
-    assert by_id == {"cust_1": None, "cust_9": now}
+    assert by_id == {"cust_1": None, "cust_9": at}
 
 
 def test_a_hint_moves_no_cursor(store, reading, ledger, rows, now):
-    reading.window_read("cust_1", (), now, now)
+    reading.window_read("cust_1", EVER, (), now, now)
 
-    store(Hint("cust_1", "rh_of_cust_1"))
+    store(Hint("cust_1", "rh_of_cust_1", now))
 
     (row,) = rows(ledger, customers)
     assert (row["cursor"], row["hinted_at"]) == (now, now)
@@ -217,20 +220,21 @@ def cut_short(*findings):
 def test_a_page_and_how_far_it_was_read_are_stored_together_or_not_at_all(
     *, method, reading, everything, unassigned, assigned, invalid, now
 ):
-    findings = (unassigned(), assigned(), invalid(), Hint("cust_9", "rh_of_cust_9"))
+    findings = (unassigned(), assigned(), invalid(), Hint("cust_9", "rh_of_cust_9", now))
     mark = Bookmark(Window(now - timedelta(days=30)), "evcus_1", now, now)
-    place = mark if method == "page_read" else now
+    whom, place = (("cust_1",), mark) if method == "page_read" else (("cust_1", EVER), now)
     before = everything()
 
     with pytest.raises(KilledError):
-        getattr(reading, method)("cust_1", cut_short(*findings), place, now)
+        getattr(reading, method)(*whom, cut_short(*findings), place, now)
     assert everything() == before
 
-    getattr(reading, method)("cust_1", findings, place, now)
+    getattr(reading, method)(*whom, findings, place, now)
     after = everything()
     changed = {name for name, stored in after.items() if stored != before[name]}
     where = {"bookmarks"} if method == "page_read" else set()
-    assert changed == {"unassignments", "assignments", "dead_letters", "customers"} | where
+    found = {"unassignments", "assignments", "dead_letters", "hints"}
+    assert changed == found | {"customers"} | where
 
 
 def test_a_deletion_and_what_follows_are_stored_together(reading, everything, unassigned, now):

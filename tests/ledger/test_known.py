@@ -12,6 +12,7 @@ from sync.model.event import Gone, Hint
 from sync.model.window import Window
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -37,17 +38,19 @@ def happens(run, backfill, now):
         "a page read": lambda: run.page_read("a", (), None, now),
         "listed": lambda: run.select_listed(["a"], (), LISTING),
         "listed for a backfill": lambda: backfill.select_listed(["a"], (), now),
-        "hinted at": lambda: run.page_read("b", [Hint("a", "rh_1")], None, now),
-        "hinted at in a backfill": lambda: backfill.page_read("b", [Hint("a", "rh_1")], None, now),
+        "hinted at": lambda: run.page_read("b", [Hint("a", "rh_1", now)], None, now),
+        "hinted at in a backfill": lambda: backfill.page_read(
+            "b", [Hint("a", "rh_1", now)], None, now
+        ),
         "gone": lambda: run.gone(Gone("a"), now),
-        "read": lambda: (run.select_named(["a"]), run.window_read("a", (), None, now)),
+        "read": lambda: (run.select_named(["a"]), run.window_read("a", EVER, (), None, now)),
         "hinted at and read": lambda: (
-            run.page_read("b", [Hint("a", "rh_1")], None, now),
-            run.window_read("a", (), None, now),
+            run.page_read("b", [Hint("a", "rh_1", now)], None, now),
+            run.window_read("a", EVER, (), None, now),
         ),
         "read by a backfill": lambda: (
             backfill.select_named(["a"]),
-            backfill.window_read("a", (), None, now),
+            backfill.window_read("a", EVER, (), None, now),
         ),
     }
     return lambda what: stories[what]()

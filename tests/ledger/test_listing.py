@@ -1,10 +1,9 @@
 """How far the list of customers was read, and where it goes on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sync.ledger.listing import ANEW_AFTER, Listing, listing_to_do, read_listing
 from sync.ledger.reading import RunProgress
@@ -14,6 +13,8 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CREATED = datetime(2025, 6, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
 INSTANT = timedelta(microseconds=1)
+LATER = CREATED + timedelta(days=1)
+ASKED = CREATED + timedelta(days=2)
 
 
 def ago(**time):
@@ -23,22 +24,20 @@ def ago(**time):
 @pytest.mark.parametrize(
     ("known", "goes_on"),
     [
-        (None, False),
         (Listing(ago(hours=1)), True),
-        (Listing(ago(hours=1), CREATED), True),
-        (Listing(ago(days=90), CREATED), True),
-        (Listing(NOW + WEEK, CREATED), True),
-        (Listing(NOW, CREATED, whole=True), True),
-        (Listing(NOW - WEEK + INSTANT, CREATED, whole=True), True),
-        (Listing(NOW - WEEK, CREATED, whole=True), False),
-        (Listing(ago(days=90), CREATED, whole=True), False),
-        (Listing(NOW + INSTANT, CREATED, whole=True), False),
-        (Listing(NOW + WEEK, CREATED, whole=True), False),
-        (Listing(ago(days=1), None, whole=True), True),
+        (Listing(ago(hours=1), LATER, CREATED), True),
+        (Listing(ago(days=90), LATER, CREATED), True),
+        (Listing(NOW + WEEK, LATER, CREATED), True),
+        (Listing(NOW, LATER, whole=True), True),
+        (Listing(NOW - WEEK + INSTANT, LATER, whole=True), True),
+        (Listing(NOW - WEEK, LATER, whole=True), False),
+        (Listing(ago(days=90), LATER, whole=True), False),
+        (Listing(NOW + INSTANT, LATER, whole=True), False),
+        (Listing(NOW + WEEK, LATER, whole=True), False),
+        (Listing(ago(days=1), whole=True), True),
     ],
     ids=[
-        "the first run",
-        "cut before the first page with a time",
+        "cut before the first page",
         "cut short",
         "cut short long ago",
         "cut short, and then the clock went back",
@@ -51,55 +50,50 @@ def ago(**time):
         "whole of nobody",
     ],
 )
-def test_a_listing_goes_on_until_it_is_whole_and_begins_anew_after_a_week(known, goes_on):
-    assert listing_to_do(known, NOW) == (known if goes_on else Listing(NOW))
+def test_a_pass_goes_on_until_it_is_whole_and_begins_anew_after_a_week(known, goes_on):
+    assert listing_to_do(known, NOW) == (known if goes_on else Listing(NOW, LATER))
 
 
-def test_a_week_is_when_a_listing_begins_anew():
+def test_the_first_run_begins_a_pass():
+    assert listing_to_do(None, NOW) == Listing(NOW)
+
+
+def test_a_week_is_when_a_pass_begins_anew():
     assert ANEW_AFTER == WEEK
 
 
-LATER = CREATED + timedelta(days=1)
-
-
 @pytest.mark.parametrize(
-    ("before", "page", "after"),
+    ("before", "reached", "after"),
     [
-        (Listing(NOW), (CREATED, False), Listing(NOW, CREATED)),
-        (Listing(NOW), (None, False), Listing(NOW)),
-        (Listing(NOW), (None, True), Listing(NOW, None, whole=True)),
-        (Listing(NOW, CREATED), (None, False), Listing(NOW, CREATED)),
-        (Listing(NOW, CREATED), (LATER, True), Listing(NOW, LATER, whole=True)),
-        (Listing(NOW, CREATED, True), (LATER, False), Listing(NOW, LATER, whole=True)),
+        (Listing(NOW), CREATED, Listing(NOW, ASKED, CREATED)),
+        (Listing(NOW), None, Listing(NOW, ASKED)),
+        (Listing(NOW, LATER), CREATED, Listing(NOW, LATER, CREATED)),
+        (Listing(NOW, LATER, CREATED), LATER, Listing(NOW, LATER, LATER)),
+        (Listing(NOW, LATER, CREATED), None, Listing(NOW, LATER, CREATED)),
     ],
 )
-def test_a_page_moves_the_place_and_the_last_one_makes_it_whole(before, page, after):
-    reached, is_last = page
-
-    assert before.after(reached, NOW, is_last=is_last) == after
+def test_a_page_moves_the_pass_and_the_first_one_tells_who_is_new(before, reached, after):
+    assert before.passed(reached, ASKED) == after
 
 
-@given(
-    st.lists(st.tuples(st.none() | st.datetimes(timezones=st.just(UTC)), st.booleans()), max_size=9)
-)
-def test_a_listing_stays_whole_and_keeps_the_last_time_that_was_told(pages):
-    listing = Listing(NOW)
-    for reached, is_last in pages:
-        listing = listing.after(reached, NOW, is_last=is_last)
-
-    told = [reached for reached, _ in pages if reached is not None]
-    assert listing == Listing(NOW, told[-1] if told else None, any(last for _, last in pages))
+@pytest.mark.parametrize("before", [Listing(NOW, LATER, CREATED), Listing(NOW, LATER, whole=True)])
+def test_a_page_of_new_customers_leaves_the_pass_as_it_is(before):
+    assert before.kept_up(ASKED) == replace(before, newest=ASKED)
+    assert before.kept_up(None) == before
 
 
-def test_the_week_counts_from_when_the_listing_became_whole():
-    ten_days_later = NOW + timedelta(days=10)
+@pytest.mark.parametrize("reached", [CREATED, None])
+def test_once_it_is_whole_new_customers_join_where_it_ended(reached):
+    assert Listing(ago(days=9), ASKED, reached).became_whole(NOW) == Listing(
+        NOW, reached, whole=True
+    )
 
-    cut = Listing(NOW).after(CREATED, ten_days_later, is_last=False)
-    whole = cut.after(LATER, ten_days_later, is_last=True)
-    kept_up = whole.after(LATER, ten_days_later + timedelta(days=1), is_last=True)
 
-    assert (cut.since, whole.since, kept_up.since) == (NOW, ten_days_later, ten_days_later)
-    assert listing_to_do(whole, ten_days_later + timedelta(days=6)) == whole
+def test_the_week_counts_from_when_the_pass_became_whole():
+    whole = Listing(NOW).passed(CREATED, ASKED).became_whole(NOW + timedelta(days=10))
+
+    assert listing_to_do(whole, NOW + timedelta(days=16)) == whole
+    assert listing_to_do(whole, NOW + timedelta(days=17)) != whole
 
 
 def test_before_the_first_page_there_is_no_listing(ledger):
@@ -107,7 +101,7 @@ def test_before_the_first_page_there_is_no_listing(ledger):
 
 
 @pytest.mark.parametrize(
-    "listing", [Listing(NOW), Listing(NOW, CREATED), Listing(NOW, LATER, whole=True)]
+    "listing", [Listing(NOW), Listing(NOW, LATER, CREATED), Listing(NOW, LATER, whole=True)]
 )
 def test_a_listing_comes_back_as_it_was_stored(ledger, now, listing):
     RunProgress(ledger, "run-1", now).select_listed(["a"], (), listing)

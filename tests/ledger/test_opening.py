@@ -20,13 +20,14 @@ from sync.ledger.tables import customers
 
 @pytest.mark.parametrize(
     "text",
-    ["sqlite://", "sqlite:///:memory:", "postgresql://user@host/ledger"],
+    ["sqlite://", "sqlite:///:memory:", "postgresql://user@host", "mysql://user@host/ledger"],
 )
-def test_a_url_that_names_no_file_is_refused_with_an_example(text):
+def test_a_url_that_can_be_no_ledger_is_refused_with_an_example(text):
     with pytest.raises(TellUserError, match=r"sqlite:///ledger\.db"):
         make_engine(make_url(text))
 
 
+@pytest.mark.on_a_file
 def test_there_is_no_ledger_before_the_first_run(url, tmp_path):
     with pytest.raises(TellUserError, match="the first holdersync run makes it"):
         open_existing(url)
@@ -41,6 +42,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path):
         create_or_open(url)
 
 
+@pytest.mark.on_a_file
 def test_a_file_that_is_no_database_is_told(url):
     ledger_file(url).write_text("customer_id\ncust_1\n" * 100)
 
@@ -49,6 +51,7 @@ def test_a_file_that_is_no_database_is_told(url):
             open_it(url)
 
 
+@pytest.mark.on_a_file
 def test_a_ledger_that_is_damaged_is_told_while_it_is_used(ledger, url):
     with ledger.transaction() as connection:
         connection.execute(sa.text("PRAGMA writable_schema=ON"))
@@ -81,6 +84,7 @@ def test_a_read_only_ledger_is_told_with_the_next_step(shelf, now):
         ledger.bind("https://api.example", "app", now)
 
 
+@pytest.mark.on_a_file
 def test_a_ledger_that_another_program_holds_is_told_and_may_be_free_later(url, monkeypatch):
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
     with (
@@ -113,6 +117,7 @@ def test_readers_don_t_wait_for_a_writer(ledger, url):
             assert connection.execute(sa.select(customers)).all() == []
 
 
+@pytest.mark.on_a_file
 def test_the_journal_is_a_write_ahead_log_and_stays_one(ledger, url):
     def setting(ledger, name):
         with ledger.read_only() as connection:
@@ -125,6 +130,7 @@ def test_the_journal_is_a_write_ahead_log_and_stays_one(ledger, url):
         assert setting(again, "synchronous") == 1
 
 
+@pytest.mark.on_a_file
 def test_a_closed_ledger_leaves_one_file(ledger, url, tmp_path):
     ledger.close()
 

@@ -12,8 +12,10 @@ from sync.ledger.reading import RunProgress
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Gone
 from sync.model.outcome import Outcome, Result
+from sync.model.window import Window
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def test_a_ledger_of_nothing_holds_nothing(url):
@@ -26,7 +28,7 @@ def test_everything_is_counted(ledger, unassigned, invalid, now):
     admit(ledger, "sql-1", now)
     reading = RunProgress(ledger, "run-1", now)
     reading.select_listed(["a", "b", "c"], (), LISTING)
-    reading.window_read("a", [unassigned("rh_1"), unassigned("rh_2"), invalid()], now, now)
+    reading.window_read("a", EVER, [unassigned("rh_1"), unassigned("rh_2"), invalid()], now, now)
     reading.gone(Gone("c"), now)
     queue = Deliveries(ledger, "sql-1", "run-1")
     queue.enqueue()
@@ -49,6 +51,6 @@ def test_everybody_is_read_up_to_the_oldest_asking(ledger, now):
     reading = RunProgress(ledger, "run-1", now)
     reading.select_listed(["a", "b"], (), LISTING)
     for hours, who in enumerate("ab"):
-        reading.window_read(who, (), None, now + timedelta(hours=hours))
+        reading.window_read(who, EVER, (), None, now + timedelta(hours=hours))
 
     assert overview(ledger).read_since == now

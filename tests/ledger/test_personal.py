@@ -49,6 +49,21 @@ def test_an_email_goes_with_the_last_delivery(answer, emails):
     assert emails() == [None]
 
 
+def test_an_email_stays_until_a_destination_that_was_not_at_work_yet_has_heard(
+    ledger, reading, unassigned, emails, now
+):
+    for destination in ("sql-1", "sql-2"):
+        admit(ledger, destination, now)
+    reading.page_read("cust_1", [unassigned()], None, now)
+    at_work = Deliveries(ledger, "sql-1", "run-1")
+    at_work.enqueue()
+    at_work.settle([Settlement("rh_1", *DELIVERED)], now)
+    assert emails() == ["ann@example.com"]
+
+    Deliveries(ledger, "sql-2", "run-2").settle([Settlement("rh_1", *DELIVERED)], now)
+    assert emails() == [None]
+
+
 @pytest.mark.parametrize("other", [PENDING, DEAD], ids=["pending", "dead"])
 def test_an_email_stays_while_another_destination_may_need_it(answer, emails, other):
     answer(1, other)

@@ -13,6 +13,7 @@ from sync.model.event import Gone, Hint
 from sync.model.window import Bookmark, Window
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def read(now):
     """Store that a customer was read to its end, so many hours after the first run."""
 
     def read(reading, customer_id, hours=0):
-        reading.window_read(customer_id, (), now, now + timedelta(hours=hours))
+        reading.window_read(customer_id, EVER, (), now, now + timedelta(hours=hours))
 
     return read
 
@@ -40,7 +41,7 @@ def test_hinted_come_first_then_never_asked_then_longest_not_asked(at, read, now
     first.select_listed(["a", "b", "c", "d"], (), LISTING)
     for hours, who in enumerate("cab"):
         read(first, who, hours=hours)
-    first.page_read("a", [Hint("b", "rh_of_b"), Hint("e", "rh_of_e")], None, now)
+    first.page_read("a", [Hint("b", "rh_of_b", now), Hint("e", "rh_of_e", now)], None, now)
 
     later = at(24)
     later.select_known(hinted_only=False)
@@ -61,7 +62,7 @@ def test_nobody_is_given_twice_across_the_seams_of_batches(at, read, now):
     first.select_listed(everybody, (), LISTING)
     for number, who in enumerate(everybody[: BATCH + 10]):
         read(first, who, hours=number % 3)
-    hints = [Hint(who, f"rh_of_{who}") for who in everybody[BATCH : 2 * BATCH + 20]]
+    hints = [Hint(who, f"rh_of_{who}", now) for who in everybody[BATCH : 2 * BATCH + 20]]
     first.page_read(everybody[0], hints, None, now)
 
     later = at(24)
@@ -104,14 +105,14 @@ def test_a_clock_that_was_wrong_leaves_nobody_out_and_asks_nobody_twice(at, now,
     reading = at()
     reading.select_listed(["a", "b", "c"], (), LISTING)
     for known in reading.to_ask():
-        reading.window_read(known.customer_id, (), now, now + jump)
+        reading.window_read(known.customer_id, EVER, (), now, now + jump)
 
     later = at(24)
     later.select_known(hinted_only=False)
     given = []
     for known in later.to_ask():
         given.append(known.customer_id)
-        later.window_read(known.customer_id, (), now, now + jump)
+        later.window_read(known.customer_id, EVER, (), now, now + jump)
 
     assert sorted(given) == ["a", "b", "c"]
 
@@ -136,7 +137,7 @@ def test_known_customers_come_with_their_cursor_and_bookmark(at, now):
     mark = Bookmark(Window(now - timedelta(days=30)), "evcus_7", now, None)
     first = at()
     first.select_listed(["a", "b"], (), LISTING)
-    first.window_read("a", (), now, now)
+    first.window_read("a", EVER, (), now, now)
     first.page_read("b", (), mark, now)
 
     later = at(1)
@@ -172,7 +173,7 @@ def test_a_bookmark_goes_when_its_window_ends(at, now, end):
     reading.page_read("a", (), Bookmark(Window(now), "evcus_1", now, now), now)
 
     endings = {
-        "window_read": lambda: reading.window_read("a", (), now, now),
+        "window_read": lambda: reading.window_read("a", EVER, (), now, now),
         "restart": lambda: reading.restart("a"),
         "gone": lambda: reading.gone(Gone("a"), now),
     }
@@ -191,6 +192,7 @@ def test_a_list_s_invalid_rows_become_dead_letters(at, ledger, invalid):
     assert letter.customer_id is None
 
 
+@pytest.mark.on_a_file
 def test_the_order_needs_no_sorting_of_all_customers(at, ledger):
     """The index serves the selection; or else a big ledger is sorted for each batch."""
     reading = at()

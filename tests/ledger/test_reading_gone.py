@@ -10,8 +10,10 @@ from sync.ledger.listing import Listing
 from sync.ledger.reading import RunProgress
 from sync.ledger.tables import customers, unassignments
 from sync.model.event import Gone
+from sync.model.window import Window
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_a_customer_that_is_gone_is_asked_again_by_name_and_is_back_if_it_answer
     named = at(1)
     named.select_named(["a"])
     assert ids(named) == ["a"]
-    named.window_read("a", (), None, now)
+    named.window_read("a", EVER, (), None, now)
 
     later = at(2)
     later.select_known(hinted_only=False)
@@ -54,7 +56,7 @@ def test_a_customer_that_is_gone_is_asked_again_by_name_and_is_back_if_it_answer
 def test_who_was_only_named_by_a_person_is_not_asked_by_a_run_over_all(at, now):
     named = at()
     named.select_named(["their-own-id"])
-    named.window_read("their-own-id", (), None, now)
+    named.window_read("their-own-id", EVER, (), None, now)
 
     later = at(1)
     later.select_known(hinted_only=False)

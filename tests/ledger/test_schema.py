@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sync.errors import TellUserError
-from sync.ledger.ledger import create_or_open, make_engine, open_existing
+from sync.ledger.ledger import create_or_open, make_engine, open_existing, upgrade
+from sync.ledger.lock import locks_of
 from sync.ledger.schema import HEAD, MIGRATIONS, Schema, migrate, schema_of
 from sync.ledger.scratch import scratch_copy
 from sync.ledger.tables import metadata
@@ -74,17 +75,25 @@ def write_history(folder, second):
 def older(url, migrations):
     """The URL of a ledger of the older release, with one customer in it."""
     engine = make_engine(url)
-    migrate(engine, migrations, OLD)
     with engine.begin() as connection:
+        migrate(connection, migrations, OLD)
         connection.execute(sa.text("INSERT INTO customers (customer_id) VALUES ('cust_old')"))
     engine.dispose()
     return url
 
 
-def tables_of(path):
-    with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in found}
+@pytest.fixture
+def columns_of(url):
+    """Give each table of the database with the names of its columns, as a stranger sees them."""
+
+    def columns_of():
+        engine = make_engine(url)
+        tables = sa.MetaData()
+        tables.reflect(engine)
+        engine.dispose()
+        return {each.name: set(each.columns.keys()) for each in tables.sorted_tables}
+
+    return columns_of
 
 
 def test_a_fresh_ledger_is_what_the_tables_say(ledger):
@@ -94,6 +103,7 @@ def test_a_fresh_ledger_is_what_the_tables_say(ledger):
         assert compare_metadata(context, metadata) == []
 
 
+@pytest.mark.on_a_file
 def test_the_checks_of_the_migration_are_those_of_the_tables(ledger):
     checks = {}
     with ledger.read_only() as connection:
@@ -123,6 +133,7 @@ def test_a_fresh_ledger_is_current(ledger):
     assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
 
 
+@pytest.mark.on_a_file
 def test_a_number_of_an_unassignment_is_never_used_twice(ledger):
     with ledger.read_only() as connection:
         query = "SELECT sql FROM sqlite_master WHERE name IN ('unassignments', 'dead_letters')"
@@ -140,6 +151,7 @@ def test_a_ledger_of_a_newer_release_is_refused_with_both_revisions(ledger, url)
             open_it(url)
 
 
+@pytest.mark.on_a_file
 def test_a_copy_of_a_newer_ledger_is_refused_under_the_name_that_the_person_knows(ledger, url):
     with ledger.transaction() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
@@ -161,16 +173,18 @@ def test_a_copy_of_a_newer_ledger_is_refused_under_the_name_that_the_person_know
     ],
     ids=["tables", "unmigrated", "migrated"],
 )
-def test_the_database_of_another_program_is_refused_and_left_as_it_is(url, statements):
-    with closing(sqlite3.connect(url.database)) as other:
-        other.executescript(";".join(statements))
-        before = list(other.iterdump())
+def test_the_database_of_another_program_is_refused_and_left_as_it_is(url, statements, columns_of):
+    engine = make_engine(url)
+    with engine.begin() as other:
+        for statement in statements:
+            other.execute(sa.text(statement))
+    engine.dispose()
+    before = columns_of()
 
     for open_it in (create_or_open, open_existing):
         with pytest.raises(TellUserError, match="check HOLDERSYNC_LEDGER_URL"):
             open_it(url)
-    with closing(sqlite3.connect(url.database)) as other:
-        assert list(other.iterdump()) == before
+    assert columns_of() == before
 
 
 def test_a_ledger_that_lost_its_revision_is_refused(ledger, url):
@@ -181,6 +195,7 @@ def test_a_ledger_that_lost_its_revision_is_refused(ledger, url):
         create_or_open(url)
 
 
+@pytest.mark.on_a_file
 def test_an_empty_file_becomes_a_ledger(url, tmp_path):
     (tmp_path / "ledger.db").touch()
 
@@ -188,6 +203,7 @@ def test_an_empty_file_becomes_a_ledger(url, tmp_path):
         assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
 
 
+@pytest.mark.on_a_file
 def test_an_older_ledger_is_copied_and_then_migrated(older, migrations, tmp_path):
     with closing(create_or_open(older, migrations=migrations)) as ledger:
         with ledger.read_only() as connection:
@@ -203,7 +219,8 @@ def test_an_older_ledger_is_copied_and_then_migrated(older, migrations, tmp_path
     assert revision == (OLD,)
 
 
-def test_a_migration_that_breaks_leaves_the_ledger_as_it_was(older, tmp_path):
+@pytest.mark.on_a_file
+def test_a_migration_that_breaks_leaves_the_ledger_as_it_was(older, tmp_path, columns_of):
     history = write_history(tmp_path / "broken", BROKEN)
 
     with pytest.raises(RuntimeError, match="half way"):
@@ -212,29 +229,32 @@ def test_a_migration_that_breaks_leaves_the_ledger_as_it_was(older, tmp_path):
     engine = make_engine(older)
     assert schema_of(engine) == (Schema.OLDER, OLD)
     engine.dispose()
-    with closing(sqlite3.connect(older.database)) as ledger:
-        columns = [row[1] for row in ledger.execute("PRAGMA table_info(customers)")]
-    assert "hinted_at" not in columns
+    assert "hinted_at" not in columns_of()["customers"]
 
 
-def test_a_creation_that_breaks_leaves_no_table(url, tmp_path):
+def test_a_creation_that_breaks_leaves_no_table(url, tmp_path, columns_of):
     history = write_history(tmp_path / "broken", BROKEN)
 
     with pytest.raises(RuntimeError, match="half way"):
         create_or_open(url, migrations=history)
 
-    assert tables_of(url.database) == set()
+    assert columns_of() == {}
 
 
-def test_an_older_ledger_is_not_migrated_by_looking_at_it(older):
-    before = Path(older.database).read_bytes()
-
+def test_an_older_ledger_is_not_migrated_by_looking_at_it(older, columns_of):
     with pytest.raises(TellUserError, match="holdersync ledger upgrade"):
         open_existing(older)
 
-    assert Path(older.database).read_bytes() == before
+    assert "hinted_at" not in columns_of()["customers"]
 
 
+def test_an_older_ledger_is_upgraded_if_a_person_says_so(older, migrations, columns_of):
+    upgrade(older, locks=locks_of(older), migrations=migrations)
+
+    assert "hinted_at" in columns_of()["customers"]
+
+
+@pytest.mark.on_a_file
 def test_a_second_opening_migrates_nothing_and_copies_nothing(older, migrations, tmp_path):
     create_or_open(older, migrations=migrations).close()
     files = sorted(path.name for path in tmp_path.iterdir())

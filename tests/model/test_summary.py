@@ -87,7 +87,7 @@ def test_a_summary_prints_exactly_the_documented_fields():
         "started_at": "2026-03-01T08:00:00.005Z",
         "finished_at": "2026-03-01T08:01:00.000Z",
         "destination": "sql:1",
-        "customers": {"selected": 0, "asked": 0, "gone": 0, "failed": 0, "left": 0},
+        "customers": {"selected": 0, "asked": 0, "gone": 0, "failed": 0, "left": 0, "forgotten": 0},
         "calls": {
             "made": 0,
             "retried": 0,
@@ -118,7 +118,7 @@ def test_a_parked_run_says_by_what_and_until_when():
 
 def test_counts_are_printed_by_name():
     told = summary(
-        customers=CustomerCount(1, 2, 3, 4, 5),
+        customers=CustomerCount(1, 2, 3, 4, 5, 6),
         calls=CallCounts(1, 2, 3, 4, 5),
         events=EventCount(1, 2, 3, 4),
         outcomes=OutcomeCount(1, 2, 3, 4, 5, 6),
@@ -126,7 +126,7 @@ def test_counts_are_printed_by_name():
         dead_letters=8,
     ).as_json()
 
-    assert list(told["customers"].values()) == [1, 2, 3, 4, 5]
+    assert list(told["customers"].values()) == [1, 2, 3, 4, 5, 6]
     assert list(told["calls"].values()) == [1, 2, 3, 4, 5]
     assert list(told["events"].values()) == [1, 2, 3, 4]
     assert list(told["outcomes"].values()) == [1, 2, 3, 4, 5, 6]

@@ -43,6 +43,7 @@ def test_an_id_that_voucherify_never_knew_is_named_and_nobody_is_marked_as_gone(
             "gone": 0,
             "failed": 1,
             "left": 0,
+            "forgotten": 0,
         }
         assert "cust_typo" in result.err
 

@@ -23,6 +23,7 @@ def test_the_crm_shows_exactly_what_voucherify_knows(new_shop, matches_truth, cu
         "gone": 0,
         "failed": 0,
         "left": 0,
+        "forgotten": 0,
     }
 
 

@@ -24,7 +24,7 @@ def home(tmp_path, monkeypatch):
 
 
 def values_of(settings):
-    secret = {"app_token", "own_ledger_url"}
+    secret = {"app_token", "own_ledger_url", "own_lock_url"}
     return {name: value for name, value in settings if name not in secret}
 
 
@@ -67,6 +67,7 @@ def test_what_the_example_comments_out_are_the_defaults(home):
 
     assert values_of(spelt_out) == {**values_of(without), "own_base_url": without.base_url}
     assert spelt_out.ledger_url == without.ledger_url
+    assert (spelt_out.lock_url, without.lock_url) == (None, None)
     fields = {one.validation_alias: one for one in Settings.model_fields.values()}
     not_required = {name for name, one in fields.items() if not one.is_required()}
     uncommented = {"VOUCHERIFY_REGION", "VOUCHERIFY_CALLS_PER_CYCLE"}

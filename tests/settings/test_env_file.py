@@ -62,7 +62,16 @@ def test_a_line_that_is_no_setting_is_an_error_with_its_number_and_not_its_text(
     )
 
 
-@pytest.mark.parametrize("content", ["A=ä\n".encode("latin-1"), "A=1\n".encode("utf-16")])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "A=ä\n".encode("latin-1"),
+        "A=1\n".encode("utf-16"),
+        "A=1\n".encode("utf-16-le"),
+        b"A=1\0\n",
+        bytes(range(256)),
+    ],
+)
 def test_a_file_that_is_not_utf_8_is_named(tmp_path, content):
     path = written(tmp_path, content)
     with pytest.raises(TellUserError, match="is not UTF-8") as caught:
@@ -74,7 +83,7 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path, content):
 
 def test_a_missing_file_and_a_directory_are_named(tmp_path):
     for path in (tmp_path / "missing.env", tmp_path):
-        with pytest.raises(TellUserError, match="can't be read") as caught:
+        with pytest.raises(TellUserError, match="name a file that this user may read") as caught:
             env_file.read(path)
         assert str(path) in str(caught.value)
 

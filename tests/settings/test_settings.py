@@ -39,7 +39,7 @@ def refusal(environ, env_file=None):
 
 
 def values_of(settings):
-    secret = {"app_token", "own_ledger_url"}
+    secret = {"app_token", "own_ledger_url", "own_lock_url"}
     return {name: value for name, value in settings if name not in secret}
 
 
@@ -72,6 +72,7 @@ def test_the_required_settings_are_enough_and_the_rest_has_defaults(home):
     }
     assert settings.app_token.get_secret_value() == TOKEN
     assert settings.ledger_url == f"sqlite:///{home}/ledger.db"
+    assert settings.lock_url is None
     assert settings.share == Share(20_000, 1)
 
 
@@ -85,6 +86,7 @@ def test_every_setting_can_be_set(home):
         HOLDERSYNC_CRM="their.module:Adapter",
         HOLDERSYNC_HOME="data",
         HOLDERSYNC_LEDGER_URL="sqlite:///mine.db",
+        HOLDERSYNC_LOCK_URL="postgresql://me@host/db",
         HOLDERSYNC_CUSTOMERS="file:ids.txt",
         HOLDERSYNC_LOOKBACK="0s",
         HOLDERSYNC_INITIAL_LOOKBACK="P1D",
@@ -101,6 +103,7 @@ def test_every_setting_can_be_set(home):
     assert settings.home == home / "data"
     assert settings.share == Share(5_000, 31)
     assert settings.ledger_url == f"sqlite:///{home}/data/mine.db"
+    assert settings.lock_url == "postgresql://me@host/db"
     assert (settings.lookback, settings.initial_lookback) == (timedelta(0), timedelta(days=1))
     assert (settings.max_wait, settings.not_found_for) == (timedelta(minutes=5), timedelta(weeks=1))
     assert settings.max_unassignments == 1
@@ -170,6 +173,7 @@ WRONG = {
     "HOLDERSYNC_CRM": ("s q l", "without spaces"),
     "HOLDERSYNC_HOME": ("nowhere", "a directory that exists"),
     "HOLDERSYNC_LEDGER_URL": ("ledger.db", "sqlite:///"),
+    "HOLDERSYNC_LOCK_URL": ("sqlite:///ledger.db", "postgresql+psycopg://"),
     "HOLDERSYNC_CUSTOMERS": ("some", "file:PATH"),
     "HOLDERSYNC_LOOKBACK": ("60", "90s, 5m, 1h, 30d, 2w"),
     "HOLDERSYNC_INITIAL_LOOKBACK": ("0d", "above zero"),

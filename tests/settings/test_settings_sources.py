@@ -98,6 +98,16 @@ def test_the_mapping_for_adapters_has_an_absolute_home_and_can_not_be_changed(ho
         loaded().env["X"] = "y"
 
 
+def test_a_working_directory_that_a_database_url_can_not_name_is_no_home(home, monkeypatch):
+    (home / "wh?t").mkdir()
+    monkeypatch.chdir(home / "wh?t")
+
+    error = refusal(REQUIRED)
+
+    assert lines_about(error).keys() == {"HOLDERSYNC_HOME"}
+    assert "the default is the working directory" in str(error)
+
+
 def test_warnings_name_an_open_env_file_and_injected_names(home):
     file = home / ".env"
     file.touch(mode=0o600)
@@ -132,12 +142,13 @@ def test_our_own_names_are_never_an_adapters_misspelt_ones():
 def test_every_secret_can_be_handed_to_the_logs():
     got = loaded(
         HOLDERSYNC_LEDGER_URL="postgresql://user:p%40ss@host/db",
+        HOLDERSYNC_LOCK_URL="postgresql://user:direct@host/db",
         CRM_X_URL="https://me:word@host",
         CRM_X_API_KEY="key-1",
         CRM_X_NAME="plain",
     )
 
-    assert set(got.secrets()) == {TOKEN, "p%40ss", "p@ss"}
+    assert set(got.secrets()) == {TOKEN, "p%40ss", "p@ss", "direct"}
     assert set(got.secrets({"CRM_X_URL", "CRM_X_API_KEY", "CRM_X_NAME", "CRM_X_NONE"})) == {
         *got.secrets(),
         *("word", "key-1"),

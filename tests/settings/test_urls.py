@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.settings import values
+from sync.settings import urls
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from sync.settings import values
     ],
 )
 def test_a_base_url_is_https_or_this_machine_and_loses_its_last_slash(text, expected):
-    assert values.parse_base_url(text) == expected
+    assert urls.parse_base_url(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_base_url_is_https_or_this_machine_and_loses_its_last_slash(text, expe
 )
 def test_plain_http_to_another_machine_is_refused(text):
     with pytest.raises(ValueError, match="http:// is only for this machine"):
-        values.parse_base_url(text)
+        urls.parse_base_url(text)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,12 @@ def test_plain_http_to_another_machine_is_refused(text):
         *("https://user:pass@host", "https://@host", "https://host:99999", "https://host:x"),
         *("https://host:", "https://host:0", "https://[::1", "https://ho st", "https://host\n"),
         *("https://ho%73t", "https://a\\b", "https://host;x", "https://[1:x]"),
+        *("https://a..b", "https://.", "https://.a", f"https://{'a' * 64}.b", "https://[v1.x]"),
     ],
 )
 def test_a_base_url_with_anything_but_a_host_is_refused(text):
     with pytest.raises(ValueError, match="write https://HOST"):
-        values.parse_base_url(text)
+        urls.parse_base_url(text)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +62,17 @@ def test_a_base_url_with_anything_but_a_host_is_refused(text):
     [
         "sqlite:///ledger.db",
         "sqlite:////var/lib/x/ledger.db",
-        "sqlite+pysqlite:///my ledger.db?timeout=5",
+        "sqlite+pysqlite:///my ledger.db",
+        "sqlite:///zażółć %41 # ledger.db",
+        "postgresql://host/db",
         "postgresql+psycopg://user:pass@host:5432/db",
+        "postgresql+psycopg://user:p@ss@host:5432/db?sslmode=verify-full",
+        "postgresql:///db?host=/var/run/postgresql",
+        "postgresql://[::1]:5432/db",
     ],
 )
 def test_a_database_url_stays_as_it_is(text):
-    assert values.parse_database_url(text) == text
+    assert urls.parse_database_url(text) == text
 
 
 @pytest.mark.parametrize(
@@ -79,12 +85,30 @@ def test_a_database_url_stays_as_it_is(text):
             "sqlite://host/x",
             "postgresql://",
         ),
-        "sqlite:///a\nb",
+        *("sqlite:///a\nb", "sqlite:///a\0b", "sqlite:///a\udcffb"),
+        *("sqlite:///a?b.db", "sqlite:///ledger.db?mode=ro", "sqlite:///ledger.db?timeout=5"),
+        *("sqlite+aiosqlite:///ledger.db", "mysql://user@host/db", "oracle://user@host/db"),
     ],
 )
 def test_a_ledger_that_would_forget_everything_or_is_no_url_is_refused(text):
     with pytest.raises(ValueError, match=re.escape("sqlite:///ledger.db")):
-        values.parse_database_url(text)
+        urls.parse_database_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("postgresql://host:x/db", "postgresql://[::1/db", "postgresql://host:99999/db"),
+        *("postgresql://host:0/db", "postgresql://ho..st/db", f"postgresql://{'a' * 64}.x/db"),
+        *("postgresql://u:p%00@host/db", "postgresql://u:p\udcff@host/db", "postgresql://host/"),
+        *("postgresql://host/db?options=%00", "postgresql://host", "postgresql:db"),
+    ],
+)
+def test_a_server_that_no_driver_could_reach_is_refused(text):
+    with pytest.raises(ValueError, match="postgresql"):
+        urls.parse_database_url(text)
+    with pytest.raises(ValueError, match="a PostgreSQL database"):
+        urls.parse_server_url(text)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +123,7 @@ def test_a_ledger_that_would_forget_everything_or_is_no_url_is_refused(text):
     ],
 )
 def test_a_relative_sqlite_path_starts_at_the_home(url, expected):
-    assert values.absolute_database_url(url, Path("/home/x")) == expected
+    assert urls.absolute_database_url(url, Path("/home/x")) == expected
 
 
 @pytest.mark.parametrize(
@@ -116,4 +140,4 @@ def test_a_relative_sqlite_path_starts_at_the_home(url, expected):
     ],
 )
 def test_a_password_in_a_url_is_found(text, expected):
-    assert set(values.url_passwords(text)) == expected
+    assert set(urls.url_passwords(text)) == expected

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sync.model.allowance import Rate, Reserve
-from sync.settings import values
+from sync.settings import urls, values
 
 DAYS, HOURS, MINUTES = 86_400, 3_600, 60
 TEN_YEARS = 3_650 * DAYS
@@ -152,7 +152,13 @@ def test_customers_are_all_a_file_or_standard_input(text):
     assert values.parse_customers(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "file:", "file: ", "ALL", "none", "ids.txt", "cust_1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "file:", "file: ", "ALL", "none", "ids.txt", "cust_1"),
+        *("file:a\0b", "file:a\nb", "file:a\udcffb"),
+    ],
+)
 def test_customers_of_any_other_form_are_refused(text):
     with pytest.raises(ValueError, match="write all, file:PATH, or -"):
         values.parse_customers(text)
@@ -166,10 +172,11 @@ def test_the_home_is_absolute_and_a_relative_one_starts_where_we_are(tmp_path, m
     assert values.parse_home(str(tmp_path)) == tmp_path
 
 
-@pytest.mark.parametrize("text", ["missing", "~", "file", "wh?t", "a\x00b", "x" * 5000])
+@pytest.mark.parametrize("text", ["missing", "~", "file", "wh?t", "a\x00b", "\udcff", "x" * 5000])
 def test_a_home_that_is_no_directory_is_refused(text, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     (tmp_path / "wh?t").mkdir()
+    (tmp_path / "\udcff").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="name a directory that exists"):
         values.parse_home(text)
@@ -183,8 +190,8 @@ def test_a_home_that_is_no_directory_is_refused(text, tmp_path, monkeypatch):
         values.parse_reserve,
         lambda text: values.parse_whole(text, least=1, most=31),
         values.parse_visible,
-        values.parse_base_url,
-        values.parse_database_url,
+        urls.parse_base_url,
+        urls.parse_database_url,
         values.parse_customers,
     ],
 )

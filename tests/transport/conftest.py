@@ -94,6 +94,7 @@ def transport(pacer):
                 patience=replace(Patience(connect=2.0, read=2.0, answer=5.0), **patience),
                 wait=pacer.wait,
                 random=Pinned(),
+                clock=lambda: pacer.now,
             )
         )
         return made[-1]

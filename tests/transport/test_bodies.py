@@ -150,8 +150,35 @@ def test_what_a_body_grows_to_counts_and_not_what_was_sent(loopback, transport, 
 def test_a_body_that_only_drips_is_given_up(loopback, transport, judge, http, drip):
     server = loopback(drip(http(b"", length=10_000)))
 
-    with pytest.raises(UnavailableError, match="the answer was not complete after 0 s"):
+    with pytest.raises(UnavailableError, match=r"no whole answer \(ReadTimeoutError\)"):
         transport(answer=0.1, attempts=1).get(server.url, [], judge)
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1 200 OK\r\nX-Slow: ", "HTTP/1.1 100 Go on\r\n"])
+def test_a_head_that_only_drips_is_given_up(loopback, transport, judge, drip, head):
+    server = loopback(drip(head.encode()))
+
+    with pytest.raises(UnavailableError, match=r"no whole answer \(ReadTimeout\)"):
+        transport(answer=0.1, attempts=1).get(server.url, [], judge)
+
+
+def test_a_chunk_s_length_that_only_drips_is_given_up(loopback, transport, judge, drip):
+    server = loopback(drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0"))
+
+    with pytest.raises(UnavailableError, match=r"no whole answer \(ReadTimeoutError\)"):
+        transport(answer=0.1, attempts=1).get(server.url, [], judge)
+
+
+def test_the_time_of_an_answer_begins_anew_with_each_call(loopback, transport, judge, http):
+    def reply(out, _number):
+        over.wait(0.06)
+        out.write(http(SMALL))
+
+    over = threading.Event()
+    server = loopback(reply)
+    calls = transport(answer=0.2, attempts=1)
+
+    assert [calls.get(server.url, [], judge).body for _ in range(4)] == [SMALL] * 4
 
 
 def test_a_server_that_falls_silent_is_given_up(loopback, transport, judge, silent):

@@ -80,15 +80,57 @@ def test_a_wait_that_ends_after_the_total_time_is_not_begun(answered, transport,
     assert len(answered.calls) == 1
 
 
-def test_the_total_time_counts_all_tries_together(transport, pacer):
-    with responses.RequestsMock() as http:
-        http.add("GET", URL, body="late")
-        used_up = transport(attempts=1_000, total=0.02, first_delay=0.0)
-        with pytest.raises(UnavailableError):
-            used_up.get(URL, [], Verdicts(*[RetryError("busy")] * 1_000))
-        assert 1 < len(http.calls) < 1_000
+@pytest.fixture
+def slow(pacer):
+    """Make a judge that fails after so many seconds each time."""
 
-    assert set(pacer.waits) == {0.0}
+    def make(seconds, *verdicts):
+        judge = Verdicts(*verdicts)
+
+        def judge_late(answer):
+            pacer.now += seconds
+            return judge(answer)
+
+        return judge_late
+
+    return make
+
+
+def test_the_total_time_counts_all_tries_and_the_waits_between_them(
+    answered, transport, pacer, slow
+):
+    with pytest.raises(UnavailableError, match="given up after 3 attempts"):
+        transport(attempts=50, total=35.0, first_delay=1.0).get(
+            URL, [], slow(10.0, *[RetryError("busy")] * 50)
+        )
+
+    # 30 s in answers, 2.25 s between them, and another 3 s would be too much.
+    assert len(answered.calls) == 3
+    assert pacer.waits == [0.75, 1.5]
+
+
+def test_waiting_until_a_try_is_allowed_is_no_time_lost_to_a_fault(
+    answered, transport, pacer, slow
+):
+    pacer.starts = [432.0, 0, 216.0, 216.0, 0, 432.0, 0]
+
+    answer = transport(total=60.0).get(
+        URL, [], slow(20.0, RetryError("busy"), RetryError("busy"), None)
+    )
+
+    assert answer.body == b"good"
+    assert len(answered.calls) == 3
+    assert pacer.waits == [432.0, 0.375, 216.0, 216.0, 0.75, 432.0]
+
+
+def test_however_long_a_try_has_to_wait_the_tries_stay_bounded(answered, transport, pacer):
+    pacer.starts = [432.0, 0] * 9
+
+    with pytest.raises(UnavailableError, match="given up after 5 attempts"):
+        transport(total=60.0).get(URL, [], Verdicts(*[RetryError("busy")] * 9))
+
+    assert len(answered.calls) == 5
+    assert sum(pacer.waits) == 5 * 432.0 + 0.375 + 0.75 + 1.5 + 3.0
 
 
 def test_any_other_error_ends_the_call_at_once(answered, transport, pacer):

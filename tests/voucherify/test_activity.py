@@ -150,10 +150,11 @@ def test_more_pages_without_a_usable_cursor_fail_the_customer(project, fetch, cu
         del body["more_starting_after"]
     project.answers(body, path=PATH)
 
-    with pytest.raises(UnreadableError, match=f"{FRIEND} has more pages but names no way") as no:
+    with pytest.raises(UnreadableError, match="has more pages but names no way") as no:
         fetch()
 
     assert no.value.signature == "envelope"
+    assert FRIEND not in str(no.value)  # an id that a person gave may be somebody's name
 
 
 @pytest.mark.parametrize(
@@ -179,6 +180,7 @@ def test_an_envelope_that_is_not_the_documented_one_fails_the_customer(project, 
         fetch()
 
     assert broken.value.signature == "envelope"
+    assert FRIEND not in str(broken.value)
 
 
 @pytest.mark.parametrize(

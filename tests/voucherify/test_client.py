@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.errors import UnavailableError
+from sync.errors import FailedError, UnavailableError
 
 CUSTOMERS = {"customers": [], "total": 0}
 ATTEMPTS = 5
@@ -36,6 +36,10 @@ def test_every_request_carries_the_key_the_version_and_the_channel(project):
         ("Zoë", "Zo%C3%AB"),
         ("客", "%E5%AE%A2"),
         ("a-b_c.d~e", "a-b_c.d~e"),
+        ("...", "..."),
+        ("../..", "..%2F.."),
+        ("a\\b", "a%5Cb"),
+        ("\x01\x7f\u2028", "%01%7F%E2%80%A8"),
     ],
 )
 def test_an_id_is_one_segment_of_the_path_whatever_it_holds(project, customer_id, escaped):
@@ -45,6 +49,15 @@ def test_an_id_is_one_segment_of_the_path_whatever_it_holds(project, customer_id
     project.get("customers", customer_id, "activity", params=[("limit", "100")])
 
     assert project.requests[0].url == f"https://api.example.test{path}?limit=100"
+
+
+@pytest.mark.parametrize("dots", [".", ".."])
+def test_an_id_that_would_lead_to_another_address_is_not_sent(project, dots):
+    with pytest.raises(FailedError, match="made of dots") as failed:
+        project.get("customers", dots, "activity")
+
+    assert failed.value.signature == "dots"
+    assert project.requests == []
 
 
 def test_an_answer_gives_its_json_and_the_servers_time(project):

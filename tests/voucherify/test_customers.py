@@ -101,6 +101,22 @@ def test_a_page_whose_last_row_has_no_time_tells_none(project, lister, last):
     assert (page.reached, page.is_last) == (None, True)
 
 
+@pytest.mark.parametrize(
+    ("created_at", "is_reached"),
+    [
+        ("2024-08-01T12:00:00.999Z", True),  # the answer's `Date` is 12:00:00 and has no fractions
+        ("2024-08-01T12:00:01.000Z", False),
+        ("2099-01-01T00:00:00.000Z", False),
+    ],
+)
+def test_a_time_that_has_not_come_is_not_reached(project, lister, created_at, is_reached):
+    project.answers({"customers": [row(1, created_at=created_at)], "has_more": False})
+
+    (page,) = lister.pages()
+
+    assert (page.reached is not None) is is_reached
+
+
 @pytest.mark.parametrize("body", [{}, {"has_more": True}, {"has_more": False}, {"has_more": None}])
 def test_a_project_without_customers_is_one_empty_page(project, lister, body):
     project.answers({"customers": [], "total": 0} | body)

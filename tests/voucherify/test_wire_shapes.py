@@ -184,7 +184,9 @@ def test_an_event_of_another_customer_is_a_hint_for_that_one(event, asked):
     other = event(holder__customer_id="cust_other", customer__id="cust_other")
 
     assert read_item(other, asked()) == Item(
-        EXPECTED.unassigned_at, matched=True, finding=Hint("cust_other", EXPECTED.holder_id)
+        EXPECTED.unassigned_at,
+        matched=True,
+        finding=Hint("cust_other", EXPECTED.holder_id, EXPECTED.unassigned_at),
     )
 
 

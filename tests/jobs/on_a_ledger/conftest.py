@@ -1,16 +1,13 @@
 """A shop with a real ledger: all that a job works with, one run after the other."""
 
-import shutil
 from concurrent.futures import Executor, Future
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from sync.errors import ParkError
 from sync.jobs.collect import Collector, CollectRules
@@ -20,9 +17,9 @@ from sync.jobs.parts import Parts, ReadRules
 from sync.ledger.budget import Spent
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
-from sync.ledger.ledger import create_or_open
+from sync.ledger.ledger import open_existing
 from sync.ledger.listing import Listing
-from sync.ledger.lock import held
+from sync.ledger.lock import locks_of
 from sync.ledger.reading import RunProgress
 from sync.ledger.runs import RunStart
 from sync.ledger.tables import deliveries
@@ -75,11 +72,14 @@ class Watch:
 
 
 class Meter:
+    def __init__(self):
+        self.left_today = 1_000
+
     def count(self):
         return CallCount(made=7, retried=2, throttled=1)
 
     def spent(self):
-        return Spent(40, 60, 5, date(2026, 3, 1), cycle_refused=False)
+        return Spent(40, 60, self.left_today, date(2026, 3, 1), cycle_refused=False)
 
 
 class Shop:
@@ -91,6 +91,7 @@ class Shop:
         self.voucherify = voucherify
         self.crm = crm
         self.watch = Watch()
+        self.meter = Meter()
         self.executor = Inline()
         self.read_rules = ReadRules(HOUR, timedelta(days=30))
         self.collect_rules = CollectRules(in_line=4, on_gone="dead-letter")
@@ -110,18 +111,19 @@ class Shop:
             reader=self.voucherify,
             executor=self.executor,
             destination=self.crm,
-            meter=Meter(),
+            meter=self.meter,
             read_rules=self.read_rules,
             collect_rules=self.collect_rules,
             delivery_rules=self.delivery_rules,
-            deliver_lock=partial(held, self.ledger_file, "deliver"),
+            deliver_lock=partial(self.locks.held, "deliver"),
             watch=self.watch,
             now=self.clock,
         )
 
     @property
-    def ledger_file(self):
-        return Path(self.ledger.engine.url.database)
+    def locks(self):
+        """The ledger's locks, as another process sees them."""
+        return locks_of(self.ledger.engine.url)
 
     def collect(self, *, proven=True, streak=NO_STREAK, named=(), only_named=False, **rules):
         """Read everybody once, as a run does, without the rest of a run.
@@ -166,23 +168,17 @@ class Shop:
         self.collect_rules = replace(self.collect_rules, **changes)
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """A ledger that is bound and knows the destination; copied, since migrating takes long."""
-    path = tmp_path_factory.mktemp("template") / "ledger.db"
-    with closing(create_or_open(make_url(f"sqlite:///{path}"))) as ledger:
-        ledger.bind("https://api.example", "app", NOW)
-        admit(ledger, DESTINATION, NOW)
-    return path
+def of_one_destination(ledger):
+    ledger.bind("https://api.example", "app", NOW)
+    admit(ledger, DESTINATION, NOW)
 
 
 @pytest.fixture(scope="session")
-def shop_in(template, voucherify_of, crm_of):
+def shop_in(ledgers, voucherify_of, crm_of):
     """Make a shop with a ledger in a folder; for tests that need several."""
 
     def make(folder):
-        copy = shutil.copy(template, folder)
-        ledger = create_or_open(make_url(f"sqlite:///{copy}"))
+        ledger = open_existing(ledgers.copied(of_one_destination, folder))
         return Shop(ledger, voucherify_of(), crm_of())
 
     return make

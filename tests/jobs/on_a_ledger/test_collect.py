@@ -139,7 +139,7 @@ def test_a_bookmark_without_an_event_yet_can_be_gone_on_from(shop, item, page, e
     assert cursors(shop) == {"cust_1": ended("rh_1").at}
 
 
-def test_all_that_a_page_holds_is_counted(shop, ended, item):
+def test_all_that_a_page_holds_is_counted(shop, ended, item, now):
     shop.voucherify.page_size = 10
     bad = Invalid("evcus_bad", "the code is empty", "{}")
     shop.voucherify.happens(
@@ -147,7 +147,7 @@ def test_all_that_a_page_holds_is_counted(shop, ended, item):
         ended("rh_1"),
         item("evcus_bad", finding=bad),
         item("evcus_other"),
-        item("evcus_hint", finding=Hint("cust_2", "rh_9")),
+        item("evcus_hint", finding=Hint("cust_2", "rh_9", now)),
     )
 
     assert shop.collect().events == EventCount(read=4, matched=3, new=1, invalid=1)

@@ -230,3 +230,28 @@ def test_the_next_run_asks_whom_this_one_left(shop, many):
     assert collected.customers == CustomerCount(selected=20, asked=20)
     assert [who for who, _, after in shop.voucherify.asked if after is None][:17] == many[3:]
     assert len(shop.rows(unassignments)) == 60
+
+
+def test_a_ledger_that_takes_nothing_is_waited_for_once_and_not_for_each_answer(shop, many):
+    waited = []
+
+    def busy():
+        waited.append("for the ledger")
+        msg = "the ledger is held by another program"
+        raise NotNowError(msg)
+
+    fetch = shop.voucherify.fetch
+
+    def fetched_before_it_was_held(*asked):
+        page = fetch(*asked)
+        shop.ledger.transaction = busy
+        return page
+
+    shop.voucherify.fetch = fetched_before_it_was_held
+
+    collected = shop.collect(in_line=8)
+
+    assert isinstance(collected.stopped_by, NotNowError)
+    assert waited == ["for the ledger"]
+    assert collected.customers == CustomerCount(selected=len(many), asked=1, left=20)
+    assert shop.rows(unassignments) == []

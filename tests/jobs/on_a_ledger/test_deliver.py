@@ -1,16 +1,19 @@
 """Telling the CRM what is pending."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 from sync.errors import (
     ParkError,
 )
-from sync.jobs.deliver import BATCH
+from sync.jobs.deliver import BATCH, Deliverer
+from sync.ledger.deliveries import Deliveries
 from sync.ledger.letters import open_letters
 from sync.ledger.tables import deliveries
 from sync.model.outcome import Outcome, Result
 from sync.model.summary import OutcomeCount
+from sync.operate.workers import Workers
 
 BUSY = Outcome.retry("busy")
 MISSING = Outcome(Result.CONTACT_NOT_FOUND)
@@ -203,3 +206,31 @@ def test_a_signal_ends_the_delivery_between_two_batches(shop, find, deliver, sta
     assert shop.crm.heard == ids[:BATCH]
     assert list(states().values()).count("delivered") == BATCH - 1
     assert shop.rows(deliveries)[0]["attempts"] == 1
+
+
+def test_an_adapter_hears_everything_from_one_thread(shop, find, states):
+    ids = [f"rh_{number:03}" for number in range(2 * BATCH + 1)]
+    find(*ids)
+    unassign, threads = shop.crm.unassign, set()
+
+    def noting_the_thread(batch):
+        threads.add(threading.get_ident())
+        return unassign(batch)
+
+    shop.crm.unassign = noting_the_thread
+    queue = Deliveries(shop.ledger, "memory-1", "run-9")
+
+    with Workers("crm", 1) as executor:
+        delivered = Deliverer(
+            queue,
+            shop.crm,
+            shop.delivery_rules,
+            now=shop.clock,
+            heartbeat=shop.watch.go_on,
+            executor=executor,
+        ).deliver()
+
+    assert delivered.outcomes.removed == len(ids)
+    assert len(threads) == 1
+    assert threads != {threading.get_ident()}
+    assert set(states().values()) == {"delivered"}

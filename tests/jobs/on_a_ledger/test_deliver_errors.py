@@ -67,6 +67,19 @@ def test_a_mistake_of_an_adapter_is_told_by_its_place_and_not_by_its_text(
     assert states() == {"rh_1": "pending"}
 
 
+def test_an_adapter_that_wants_to_end_the_process_ends_only_the_delivery(
+    shop, find, deliver, states
+):
+    find("rh_1")
+    shop.crm.always = SystemExit(0)
+
+    delivered = deliver()
+
+    assert delivered.stopped_by.exit_code == 70
+    assert "failed with SystemExit" in str(delivered.stopped_by)
+    assert states() == {"rh_1": "pending"}
+
+
 def test_a_mistake_of_an_adapter_keeps_what_it_told_before(shop, find, deliver, states):
     ids = [f"rh_{number:03}" for number in range(BATCH + 1)]
     find(*ids)

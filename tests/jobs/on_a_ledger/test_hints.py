@@ -1,15 +1,21 @@
 """News about customers whom nobody named: a run, and a backfill, follow it to its end."""
 
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from sync.errors import ParkError
 from sync.jobs.backfill import backfill
 from sync.jobs.run import run
 from sync.jobs.selection import CustomerSource
 from sync.ledger.tables import backfills, unassignments
-from sync.model.event import Hint
+from sync.model.event import Hint, Unassigned
 from sync.model.summary import CustomerCount
 from sync.model.window import Window
 
@@ -39,11 +45,13 @@ def go_back(shop, now):
     return lambda source=ALL: backfill(shop.parts("backfill"), window, source)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hint(item):
-    return lambda who, hours=24: item(
-        f"evcus_hint_{who}", hours=hours, finding=Hint(who, f"rh_of_{who}")
-    )
+    def hint(who, hours=24, holder=None):
+        happened = item(f"evcus_hint_{who}_{hours}", hours=hours)
+        return replace(happened, finding=Hint(who, holder or f"rh_of_{who}", happened.at))
+
+    return hint
 
 
 @pytest.fixture
@@ -96,7 +104,7 @@ def test_a_backfill_that_was_cut_short_reads_whom_it_hinted_at_when_it_goes_on(s
     shop.voucherify.faults["cust_2"] = [ParkError("used up", by="budget")]
     shop.bound(in_line=1)
     first = go_back()
-    assert first.summary.customers == CustomerCount(selected=2, asked=1, left=1)
+    assert first.summary.customers == CustomerCount(selected=3, asked=1, left=2)
     shop.voucherify.asked.clear()
 
     second = go_back()
@@ -142,3 +150,128 @@ def test_an_assignment_of_another_customer_is_remembered_and_asks_nobody(shop, g
     go()
 
     assert [(each.holder_id, each.superseded_by) for each in seen] == [("rh_1", "rh_2")]
+
+
+@pytest.mark.parametrize("source", [ALL, named("cust_1", "cust_2")], ids=["all", "named"])
+@pytest.mark.parametrize("whom", ["cust_2", "cust_9"], ids=["of the shop", "a stranger"])
+def test_a_hint_that_nothing_comes_of_costs_one_call_however_often_it_is_met(
+    *, shop, go, hint, source, whom
+):
+    shop.voucherify.happens("cust_1", hint(whom, holder="rh_never"))
+    shop.voucherify.happens("cust_2")
+    everybody = {"cust_1", "cust_2", whom}
+
+    counts = [go(source).summary.customers for _ in range(5)]
+
+    assert counts[0] == CustomerCount(selected=len(everybody), asked=len(everybody))
+    assert counts[1:] == [CustomerCount(selected=2, asked=2)] * 4
+
+
+@pytest.mark.parametrize("teller", ["cust_1", "cust_3"])
+def test_an_event_that_came_too_late_for_the_cursor_is_found_by_its_hint(
+    *, shop, go, hint, ended, item, now, teller
+):
+    for who in ("cust_1", "cust_2", "cust_3"):
+        shop.voucherify.happens(who)
+    shop.voucherify.happens("cust_2", item("evcus_new", hours=1))
+    go()
+    late = ended("rh_of_cust_2", hours=24 * 9, customer_id="cust_2")
+    shop.voucherify.happens("cust_2", late)
+    shop.voucherify.happens(teller, hint("cust_2", 24 * 9))
+    shop.voucherify.asked.clear()
+    shop.bound(in_line=1)
+
+    for _ in range(3):
+        assert go().summary.customers == CustomerCount(selected=3, asked=3)
+
+    assert found(shop) == {"rh_of_cust_2"}
+    starts = [window.start for who, window, _ in shop.voucherify.asked if who == "cust_2"]
+    usual = now - timedelta(hours=2)
+    assert starts == [usual, late.at - shop.read_rules.lookback, usual]
+
+
+def test_no_hint_lets_a_run_read_behind_the_horizon(shop, go, go_back, hint, item):
+    shop.voucherify.happens("cust_1", hint("cust_2", 24 * 50))
+    shop.voucherify.happens("cust_2", item("evcus_new", hours=1))
+    go()
+    go_back()
+    shop.voucherify.asked.clear()
+
+    for _ in range(2):
+        assert go().summary.customers == CustomerCount(selected=2, asked=2)
+
+    (first, *_), (second, *_) = [
+        [window for who, window, _ in asked if who == "cust_2"]
+        for asked in (shop.voucherify.asked[:2], shop.voucherify.asked[2:])
+    ]
+    assert first == second
+    assert first.start > shop.ledger.horizon()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["event", "hint", "both", "other"]),
+        st.integers(0, 2),
+        st.integers(0, 2),
+        st.integers(1, 24 * 20),
+    ),
+    max_size=4,
+)
+
+
+@pytest.mark.slow_on_a_server
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(story=st.lists(STEPS, min_size=1, max_size=5), in_line=st.integers(1, 3))
+def test_each_run_asks_each_customer_once_and_what_a_hint_tells_is_found(
+    shop_in, hint, ended, item, **about
+):
+    with TemporaryDirectory() as folder:
+        shop = shop_in(Path(folder))
+        with closing(shop.ledger):
+            tell(shop, hint, ended, item, **about)
+
+
+def tell(shop, hint, ended, item, *, story, in_line):
+    """Let events come however late, and hints at them; each run is followed by another one."""
+    shop.bound(in_line=in_line)
+    people = [f"cust_{number}" for number in range(3)]
+    shop.voucherify.happens(people[0])
+    shop.voucherify.happens(people[1])
+    shop.voucherify.happens(people[2])
+    told = set()
+    number = 0
+    for steps in [*story, []]:
+        for kind, one, other, hours in steps:
+            number += 1
+            who, teller = people[one], people[other]
+            holder = f"rh_{number}"
+            if kind in {"event", "both"}:
+                shop.voucherify.happens(who, ended(holder, hours=hours, customer_id=who))
+            if kind in {"hint", "both"} and who != teller:
+                shop.voucherify.happens(teller, hint(who, hours, holder))
+            if kind == "other":
+                shop.voucherify.happens(who, item(f"evcus_{number}", hours=hours))
+        met = len(shop.voucherify.asked)
+        report = run(shop.parts(), ALL)
+        again = run(shop.parts(), ALL)
+        for each in (report, again):
+            assert each.summary.customers == CustomerCount(selected=3, asked=3)
+        told |= holders_told(shop, shop.voucherify.asked[met:])
+    assert told <= found(shop)
+
+
+def holders_told(shop, asked):
+    """The holders of whom a list told somebody's hint, and the other's own list the event."""
+    own = {
+        each.finding.unassignment.holder_id
+        for items in shop.voucherify.activity.values()
+        for each in items
+        if isinstance(each.finding, Unassigned)
+    }
+    met = {
+        each.finding.holder_id
+        for who, window, _ in asked
+        for each in shop.voucherify.activity[who]
+        if isinstance(each.finding, Hint) and window.holds(each.at)
+    }
+    return own & met

@@ -118,6 +118,17 @@ def test_the_horizon_is_the_first_run_s_and_stays(shop, go, now):
     assert windows["cust_2"] == first
 
 
+@pytest.mark.parametrize("source", [ALL, named("cust_1")])
+def test_of_two_clocks_that_disagree_the_horizon_goes_by_the_earlier_one(shop, go, source):
+    shop.voucherify.happens("cust_1")
+    begun = shop.clock()
+    shop.voucherify.clock = lambda: begun + timedelta(days=400)
+
+    go(source)
+
+    assert begun <= shop.ledger.horizon() + timedelta(days=30) <= shop.clock()
+
+
 def test_named_customers_alone_are_asked(shop, go, ended):
     for who in ("cust_1", "cust_2", "cust_3"):
         shop.voucherify.happens(who, ended(f"rh_{who}", customer_id=who))

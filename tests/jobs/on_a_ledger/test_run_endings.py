@@ -1,24 +1,30 @@
 """How a run ends: what stops it, and which exit code tells of it."""
 
+import json
+import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sync.errors import (
     CredentialsRefusedError,
+    NotNowError,
     ParkError,
     RefusedError,
     TellUserError,
     UnavailableError,
     UnreadableError,
 )
+from sync.jobs.deliver import BATCH
 from sync.jobs.run import run
 from sync.jobs.selection import CustomerSource
 from sync.ledger.letters import open_letters
-from sync.ledger.lock import held
 from sync.ledger.tables import customers, deliveries, runs
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome, Result
+from sync.model.summary import CallCounts, CustomerCount
+from sync.operate.workers import Workers
 
 ALL = CustomerSource("all")
 BUSY = Outcome.retry("busy")
@@ -107,7 +113,7 @@ def test_the_brake_prevents_no_reading_and_is_told_by_campaign(shop, go, ended):
 def test_who_finds_another_delivery_leaves_rows_pending_and_succeeds(shop, go, ended):
     shop.voucherify.happens("cust_1", ended("rh_1"))
 
-    with held(shop.ledger_file, "deliver"):
+    with shop.locks.held("deliver"):
         report = go()
 
     assert (report.exit_code, report.summary.pending) == (0, 1)
@@ -148,25 +154,140 @@ def test_a_signal_ends_the_listing(shop, go):
     assert len(shop.rows(customers)) == 4
 
 
-def test_a_bug_is_recorded_as_70_and_raised(shop, go):
-    shop.voucherify.happens("cust_1")
-    shop.voucherify.list_faults = [KeyError("mine")]
+def test_a_bug_is_recorded_as_70_with_what_was_done_until_then_and_raised(shop, go, ended):
+    for number in range(3):
+        shop.voucherify.happens(f"cust_{number}", ended(f"rh_{number}"))
+    shop.voucherify.faults["cust_2"] = [KeyError("mine")]
+    shop.bound(in_line=1)
 
     with pytest.raises(KeyError):
         go()
 
     (row,) = shop.rows(runs)
-    assert (row["exit_code"], row["summary"], row["finished_at"]) == (70, "{}", shop.clock())
+    assert (row["exit_code"], row["finished_at"]) == (70, shop.clock())
+    told = json.loads(row["summary"])
+    assert (told["result"], told["events"]["new"], told["pending"]) == ("failed", 2, 2)
+    people = told["customers"]
+    assert (people["selected"], people["asked"], people["left"]) == (3, 2, 1)
 
 
-def test_what_a_person_has_to_change_is_recorded_as_such(shop, go):
-    folder = shop.ledger_file.with_name(f"{shop.ledger_file.name}.deliver.lock")
-    folder.mkdir()
+@pytest.mark.on_a_file
+def test_what_a_person_has_to_change_is_reported_and_recorded_as_such(shop, go, tmp_path):
+    (tmp_path / "ledger.db.deliver.lock").mkdir()
 
-    with pytest.raises(TellUserError):
-        go()
+    report = go()
 
+    assert (report.exit_code, report.summary.result) == (78, "failed")
+    assert "deliver.lock" in report.problems[0]
     assert [row["exit_code"] for row in shop.rows(runs)] == [78]
+
+
+@pytest.fixture
+def lose(shop, monkeypatch):
+    """Let the ledger be lost at a moment, in a way."""
+
+    def lose(error):
+        def fail(*_arguments, **_options):
+            raise error
+
+        monkeypatch.setattr(shop.ledger, "transaction", fail)
+        monkeypatch.setattr(shop.ledger, "read_only", fail)
+
+    return lose
+
+
+BROKEN = TellUserError("the ledger can't be used")
+HELD = NotNowError("the ledger is held by another program")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "result"), [(BROKEN, 78, "failed"), (HELD, 69, "unavailable")]
+)
+def test_a_ledger_that_is_lost_in_the_middle_ends_with_what_is_known(
+    shop, go, ended, lose, *, error, code, result
+):
+    for number in range(4):
+        shop.voucherify.happens(f"cust_{number}", ended(f"rh_{number}"))
+    shop.bound(in_line=1)
+    shop.watch.read = lambda customers, _selected: customers == 2 and lose(error)
+
+    report = go()
+
+    summary = report.summary
+    assert (report.exit_code, summary.result) == (code, result)
+    assert report.problems[0] == str(error)
+    assert summary.customers == CustomerCount(selected=4, asked=3, left=2)
+    assert (summary.events.read, summary.events.new) == (3, 2)
+    assert (summary.pending, summary.dead_letters) == (None, None)
+    assert summary.calls == CallCounts(7, 2, 1, None, None)
+    assert shop.crm.told == []
+
+
+def test_a_ledger_that_is_lost_while_the_crm_is_told_ends_with_what_was_stored(
+    shop, go, ended, lose
+):
+    holders = [f"rh_{number:03}" for number in range(BATCH + 1)]
+    shop.voucherify.happens("cust_1", *(ended(each) for each in holders))
+    shop.crm.answers["rh_000"] = [BUSY]
+    shop.watch.go_on = lambda: shop.crm.told and lose(BROKEN)
+
+    report = go()
+
+    assert report.exit_code == 78
+    assert report.summary.outcomes.removed == BATCH - 1
+    assert shop.crm.heard == holders
+
+
+def test_a_ledger_that_is_lost_before_the_first_word_of_a_run_is_reported_too(shop, go, lose):
+    lose(BROKEN)
+
+    report = go()
+
+    assert (report.exit_code, report.problems) == (78, (str(BROKEN),))
+    assert report.summary.run_id == "run-1"
+    assert shop.voucherify.asked == []
+
+
+def test_a_signal_that_came_while_the_last_batch_was_told_is_told_and_nothing_repeated(
+    shop, go, ended, states
+):
+    shop.voucherify.happens("cust_1", ended("rh_1"))
+    unassign = shop.crm.unassign
+
+    def interrupted(batch):
+        shop.watch.patience = 0
+        return unassign(batch)
+
+    shop.crm.unassign = interrupted
+
+    report = go()
+
+    assert (report.exit_code, report.summary.parked_by) == (75, "signal")
+    assert report.summary.outcomes.removed == 1
+    assert states() == {"rh_1": "delivered"}
+
+
+def test_a_crm_write_that_is_left_behind_stays_pending_and_is_not_repeated_in_this_run(
+    shop, ended, states
+):
+    shop.voucherify.happens("cust_1", ended("rh_1"))
+    workers = Workers("crm", 1)
+    may_end, left = threading.Event(), ParkError("stopped by a signal", by="signal")
+
+    def hang(batch):
+        shop.crm.told.append([each.holder_id for each in batch])
+        workers.leave(left)
+        may_end.wait(10)
+
+    shop.crm.unassign = hang
+
+    report = run(replace(shop.parts(), crm_executor=workers), ALL)
+
+    may_end.set()
+    assert (report.exit_code, report.summary.parked_by) == (75, "signal")
+    assert (report.summary.pending, report.summary.outcomes.removed) == (1, 0)
+    assert states() == {"rh_1": "pending"}
+    assert shop.crm.told == [["rh_1"]]
 
 
 def test_a_parked_run_says_by_what_and_when_it_may_go_on(shop, go, ended, now):

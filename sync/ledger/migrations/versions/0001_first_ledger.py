@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("window_start", UtcDateTime(), nullable=False),
         sa.Column("window_end", UtcDateTime(), nullable=False),
         sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("listing_reached", UtcDateTime()),
         sa.Column("listed", sa.Boolean(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime()),
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("hinted_at", UtcDateTime()),
         sa.Column("gone_at", UtcDateTime()),
         sa.Column("selected_by", sa.Text()),
+        sa.Column("read_by", sa.Text()),
         sa.PrimaryKeyConstraint("customer_id"),
         comment="who is known, and up to when each one's activity was read",
     )
@@ -113,14 +115,31 @@ def upgrade() -> None:
         comment="who gets what: unassignments found after after_number, or dated from since on",
     )
     op.create_table(
+        "forgotten",
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("forgotten_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("mark"),
+        comment="who is not to come back: a keyed hash of each one's id, and nothing else",
+    )
+    op.create_table(
+        "hints",
+        sa.Column("holder_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("holder_id"),
+        comment="hints that were taken up, so that each is followed once",
+    )
+    op.create_table(
         "project",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("base_url", sa.Text(), nullable=False),
         sa.Column("app_id", sa.Text(), nullable=False),
         sa.Column("horizon", UtcDateTime()),
         sa.Column("listing_since", UtcDateTime()),
+        sa.Column("listing_newest", UtcDateTime()),
         sa.Column("listing_reached", UtcDateTime()),
         sa.Column("listing_whole", sa.Boolean(), nullable=False),
+        sa.Column("forget_key", sa.Text()),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         comment="the one Voucherify project that this ledger belongs to",

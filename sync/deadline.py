@@ -1,0 +1,96 @@
+"""A bound on the time that one answer may take, from its first byte to its last.
+
+A socket's time-out bounds each wait for some bytes. A server that gives a byte now and then never
+meets it, and could keep a call busy for hours: in the head, in the body, or in the length of a
+chunk. So each read here gets what is left of one time for the whole answer.
+"""
+
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
+from socket import socket
+from time import monotonic
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class AnswersInTime(HTTPAdapter):
+    """Sends as requests does; an answer that is not whole in time ends like a read time-out.
+
+    Args:
+        seconds: for one answer, counted from when the request was sent.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._pools = _pools(seconds)
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as in the base class
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:  # noqa: ANN401 - as in the base class
+        """Make the pools of connections through an HTTP proxy; a SOCKS proxy has its own."""
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        if isinstance(manager, ProxyManager):
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+class _Timed(RawIOBase):
+    """The bytes of one answer."""
+
+    def __init__(self, sock: socket, seconds: float) -> None:
+        self._sock = sock
+        self._bytes = sock.makefile("rb", buffering=0)
+        self._longest = sock.gettimeout()
+        self._end = monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - typeshed's WriteableBuffer
+        left = self._end - monotonic()
+        if left <= 0:
+            msg = "the answer was not whole in time"
+            raise TimeoutError(msg)
+        self._sock.settimeout(left if self._longest is None else min(self._longest, left))
+        return self._bytes.readinto(buffer)
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
+
+
+class _Source:
+    """What an answer is read from; it has the one method of a socket that http.client needs."""
+
+    def __init__(self, sock: socket, seconds: float) -> None:
+        self._sock = sock
+        self._seconds = seconds
+
+    def makefile(self, _mode: str) -> BufferedReader:
+        return BufferedReader(_Timed(self._sock, self._seconds))
+
+
+def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    class Answer(HTTPResponse):
+        def __init__(self, sock: socket, *args: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
+            super().__init__(_Source(sock, seconds), *args, **options)  # type: ignore[arg-type]
+
+    class Plain(HTTPConnection):
+        response_class = Answer
+
+    class Secure(HTTPSConnection):
+        response_class = Answer
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}

@@ -1,0 +1,112 @@
+"""How much of the list of customers is read in one run, before anybody is asked."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sync.errors import LeaveError, UnreadableError
+from sync.jobs.parts import Parts
+from sync.jobs.tally import Tally
+from sync.ledger.listing import listing_to_do, read_listing
+from sync.ledger.reading import RunProgress
+from sync.voucherify.customers import CustomerPage
+
+PART_OF_CALLS = 10
+"""The list takes one call in so many at most, of those that may still be made today."""
+
+
+def pages_at_most(left_today: int) -> int:
+    """Give how many pages a run reads when so many calls may still be made today.
+
+    A page names a hundred customers, and to ask them takes a call each. So a tenth of the calls
+    lists people ten times as fast as all the others can ask them: who could be asked today is
+    never kept waiting for the list, and the list never keeps anybody from being asked.
+    """
+    return max(1, left_today // PART_OF_CALLS)
+
+
+def begin_of_all(parts: Parts, server_time: datetime) -> datetime:
+    """Give the horizon that the first answer of the first run sets."""
+    # No run reads behind the horizon, so of two clocks that disagree the earlier one is taken.
+    return min(server_time, parts.now()) - parts.read_rules.initial_lookback
+
+
+class ListReader:
+    """Takes a run's customers from the list: new ones first, then the pass through all.
+
+    What was listed is stored page by page. So is the place: the next run goes on there, whatever
+    ended this one.
+    """
+
+    def __init__(self, parts: Parts, reading: RunProgress, tally: Tally) -> None:
+        self._parts = parts
+        self._reading = reading
+        self._tally = tally
+        self._listing = listing_to_do(read_listing(parts.ledger), parts.now())
+        self._left_today = parts.meter.spent().left_today
+        self._read = 0
+        self.answered = False
+
+    def read(self) -> None:
+        """Go on with the list, as far as this run may.
+
+        Raises:
+            ParkError: a call may not be made now, or the run was asked to stop.
+        """
+        at_most = pages_at_most(self._left_today)
+        try:
+            self._keep_up(at_most)
+            # The pass gets a page in any case, if that leaves a call to ask somebody with.
+            self._pass_through(max(at_most - self._read, int(self._left_today > self._read + 1)))
+        except LeaveError as error:
+            # Whoever is known already can still be asked.
+            self._tally.stopped(error)
+
+    def _keep_up(self, at_most: int) -> None:
+        if not self._listing.whole and self._listing.newest is None:
+            return
+        for page in self._pages(self._listing.newest, at_most):
+            self._listing = self._listing.kept_up(page.reached)
+            self._store(page)
+
+    def _pass_through(self, at_most: int) -> None:
+        if self._listing.whole or not at_most:
+            return
+        for page in self._pages(self._listing.reached, at_most):
+            now = self._parts.now()
+            self._listing = self._listing.passed(page.reached, min(page.server_time, now))
+            if page.is_last:
+                self._listing = self._listing.became_whole(now)
+            self._store(page)
+
+    def _pages(self, place: datetime | None, at_most: int) -> Iterator[CustomerPage]:
+        """Read so many pages, and as many more as it takes to get beyond one creation time."""
+        has_moved = False
+        limit = max(at_most, self._left_today // 2 - self._read)
+        for number, page in enumerate(self._parts.lister.pages(place), start=1):
+            self._read += 1
+            yield page
+            has_moved |= page.is_last or (page.reached is not None and page.reached != place)
+            if number >= at_most and has_moved:
+                return
+            if number >= limit:
+                break
+        if not has_moved:
+            raise UnreadableError(_stuck(place), signature="customers")
+
+    def _store(self, page: CustomerPage) -> None:
+        if not self.answered:
+            self._parts.ledger.set_horizon(begin_of_all(self._parts, page.server_time))
+        self.answered = True
+        stored = self._reading.select_listed(page.customer_ids, page.invalid, self._listing)
+        self._tally.dead_lettered(stored.invalid)
+        self._parts.watch.listed(len(page.customer_ids))
+        self._parts.watch.go_on()
+
+
+def _stuck(place: datetime | None) -> str:
+    where = f"at {place:%Y-%m-%dT%H:%M:%S.%f}Z" if place else "behind its first customers"
+    return (
+        f"the list of customers did not get on {where}: more were created at one time than half of "
+        "the calls left for today can list. The next run tries again; if it stays so, raise "
+        "VOUCHERIFY_CALLS_PER_CYCLE"
+    )

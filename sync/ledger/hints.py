@@ -1,0 +1,67 @@
+"""Hints: an event in one customer's list that tells of another customer's unassignment.
+
+A hint is followed once, by a read of the other one that reaches back to the event, however far the
+cursor is beyond it (what lies before the horizon is a backfill's). That read is this run's, or, for
+whom this run had read before it met the hint, the first of the next run: so nobody is asked twice
+in one run, and what a list doesn't tell is not asked for again and again. Nothing gets lost by
+that: what happened after somebody was read lies behind the cursor, for the next read to find.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, delete, literal, null, select
+from sqlalchemy.engine import Connection
+
+from sync.database import insert_into
+from sync.ledger.tables import customers, hints, project, unassignments
+from sync.model.event import Hint
+from sync.model.unassignment import CustomerId
+
+
+def is_news(connection: Connection, hint: Hint) -> bool:
+    """Tell whether the unassignment that a hint speaks of is still to be found."""
+    known = select(unassignments.c.number).where(
+        unassignments.c.holder_id == hint.holder_id, unassignments.c.unassigned_at >= hint.at
+    )
+    return connection.execute(known).first() is None
+
+
+def take_up(connection: Connection, hint: Hint, run_id: str | None = None) -> None:
+    """Let whom a hint names be asked, unless it is no news or was taken up before.
+
+    `run_id` takes that customer into this run, unless it has read that customer already.
+    """
+    if not is_news(connection, hint) or not _is_first_seen(connection, hint):
+        return
+    known = customers.c.hinted_at
+    oldest = case((known < hint.at, known), else_=literal(hint.at, known.type))
+    marks: dict[str, object] = {"hinted_at": oldest}
+    values: dict[str, object] = {"hinted_at": hint.at}
+    if run_id is not None:
+        values["selected_by"] = run_id
+        marks["selected_by"] = case((customers.c.read_by == run_id, null()), else_=run_id)
+    statement = insert_into(connection, customers).values(customer_id=hint.customer_id, **values)
+    key = [customers.c.customer_id]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
+
+
+def still_hinted(start: datetime) -> ColumnElement[datetime]:
+    """Give what `customers.hinted_at` becomes after a read from `start` on to the end."""
+    horizon = select(project.c.horizon).scalar_subquery()
+    missed = and_(customers.c.hinted_at < start, customers.c.hinted_at >= horizon)
+    return case((missed, customers.c.hinted_at), else_=null())
+
+
+def drop_hints(connection: Connection, customer_id: CustomerId) -> None:
+    """Forget that hints at somebody were taken up: one that is met again is taken up anew."""
+    connection.execute(delete(hints).where(hints.c.customer_id == customer_id))
+
+
+def _is_first_seen(connection: Connection, hint: Hint) -> bool:
+    # The same holder may be unassigned once more: that is another hint.
+    values = {"customer_id": hint.customer_id, "at": hint.at}
+    statement = insert_into(connection, hints).values(holder_id=hint.holder_id, **values)
+    upsert = statement.on_conflict_do_update(
+        index_elements=[hints.c.holder_id], set_=values, where=hints.c.at < hint.at
+    )
+    return connection.execute(upsert.returning(hints.c.holder_id)).first() is not None

@@ -1,0 +1,177 @@
+"""A hint is followed once, and as far back as it takes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync.ledger.backfills import BackfillProgress, begin
+from sync.ledger.listing import Listing
+from sync.ledger.reading import RunProgress
+from sync.ledger.tables import customers
+from sync.model.event import Gone, Hint
+from sync.model.window import Window
+
+LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
+EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
+A_DAY_AGO = datetime(2026, 3, 9, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def at(ledger, now):
+    """Give the reading of the run that begins so many hours after the first one."""
+    return lambda hours=0: RunProgress(ledger, f"run-{hours}", now + timedelta(hours=hours))
+
+
+@pytest.fixture
+def backfill(ledger, now):
+    window = Window(now - timedelta(days=60), now - timedelta(days=30))
+    mine = begin(ledger, "back-1", window, "all", now)
+    return BackfillProgress(ledger, mine.backfill_id, "run-b")
+
+
+def ids(known):
+    return [each.customer_id for each in known]
+
+
+def about(*customer_ids, at=A_DAY_AGO):
+    return [Hint(each, f"rh_of_{each}", at) for each in customer_ids]
+
+
+def hinted(ledger, rows):
+    return {row["customer_id"]: row["hinted_at"] for row in rows(ledger, customers)}
+
+
+def days_ago(now, days):
+    return now - timedelta(days=days)
+
+
+def test_who_was_read_in_this_run_already_is_the_next_run_s(at, now):
+    reading = at()
+    reading.select_listed(["a", "b"], (), LISTING)
+    reading.window_read("b", EVER, (), now, now)
+
+    reading.window_read("a", EVER, about("b"), now, now)
+
+    assert ids(reading.hinted_meanwhile()) == []
+    assert reading.selected() == 0
+    later = at(1)
+    later.select_known(hinted_only=True)
+    assert [(each.customer_id, each.hinted_at) for each in later.to_ask()] == [("b", A_DAY_AGO)]
+
+
+@pytest.mark.parametrize("clock", [-900, 900])
+def test_that_rests_on_no_clock(at, now, clock):
+    wrong = now + timedelta(days=clock)
+    first = at()
+    first.select_listed(["a", "b"], (), LISTING)
+    first.window_read("b", EVER, (), now, wrong)
+    second = at(1)
+    second.select_known(hinted_only=False)
+
+    second.window_read("a", EVER, about("b"), now, wrong)
+
+    assert ids(second.hinted_meanwhile()) == ["b"]
+
+
+def test_a_hint_ends_with_a_read_to_the_end_whose_window_holds_its_event(at, ledger, rows, now):
+    ledger.set_horizon(days_ago(now, 30))
+    reading = at()
+    reading.page_read("a", about("b", at=days_ago(now, 9)), None, now)
+    just_behind = Window(days_ago(now, 9) + timedelta(microseconds=1))
+
+    reading.page_read("b", (), None, now)
+    reading.window_read("b", just_behind, (), now, now)
+    assert hinted(ledger, rows)["b"] == days_ago(now, 9)
+
+    reading.window_read("b", Window(days_ago(now, 9)), (), now, now)
+    assert hinted(ledger, rows)["b"] is None
+
+
+def test_of_several_hints_the_oldest_event_is_to_be_reached(at, now):
+    reading = at()
+    for holder, days in (("rh_1", 5), ("rh_2", 9), ("rh_3", 7)):
+        reading.page_read("a", [Hint("b", holder, days_ago(now, days))], None, now)
+
+    (known,) = reading.hinted_meanwhile()
+    assert known.hinted_at == days_ago(now, 9)
+
+
+def test_an_event_before_the_horizon_keeps_nobody_hinted_at(at, backfill, ledger, rows, now):
+    ledger.set_horizon(days_ago(now, 30))
+    backfill.page_read("a", about("b", at=days_ago(now, 50)), None, now)
+    reading = at()
+    reading.select_known(hinted_only=True)
+    assert ids(reading.to_ask()) == ["b"]
+
+    reading.window_read("b", Window(days_ago(now, 1)), (), now, now)
+
+    assert hinted(ledger, rows)["b"] is None
+
+
+def test_a_hint_that_was_followed_is_not_followed_again(at, ledger, rows, now):
+    first = at()
+    first.select_listed(["a", "b"], (), LISTING)
+    first.window_read("a", EVER, about("b"), now, now)
+    first.window_read("b", EVER, (), now, now)
+
+    later = at(1)
+    later.select_known(hinted_only=False)
+    later.window_read("a", EVER, about("b"), now, now)
+
+    assert hinted(ledger, rows) == {"a": None, "b": None}
+    assert ids(later.hinted_meanwhile()) == []
+
+
+def test_each_backfill_follows_a_hint_in_its_own_window(at, backfill, now):
+    run = at()
+    run.page_read("a", about("b"), None, now)
+    run.window_read("b", EVER, (), now, now)
+
+    backfill.page_read("a", about("b"), None, now)
+
+    assert ids(backfill.hinted_meanwhile()) == ["b"]
+
+
+def test_another_event_of_the_same_holder_is_another_hint(at, unassigned, now):
+    first = at()
+    first.select_listed(["cust_1", "cust_2"], (), LISTING)
+    first.window_read("cust_1", EVER, [unassigned("rh_1")], now, now)
+    hint = Hint("cust_1", "rh_1", A_DAY_AGO + timedelta(microseconds=1))
+    first.window_read("cust_2", EVER, [hint], now, now)
+
+    second = at(1)
+    second.select_known(hinted_only=True)
+    assert ids(second.to_ask()) == ["cust_1"]
+    second.window_read("cust_1", EVER, (), now, now)
+    second.page_read("cust_2", [hint], None, now)
+    assert ids(second.hinted_meanwhile()) == []
+
+    third = at(2)
+    third.page_read("cust_2", [Hint("cust_1", "rh_1", now)], None, now)
+    assert ids(third.hinted_meanwhile()) == ["cust_1"]
+
+
+def test_a_hint_at_who_was_postponed_is_taken_up_anew(at, now):
+    first = at()
+    first.page_read("a", about("b", "c"), None, now)
+    first.postpone(["b"], now)
+
+    later = at(1)
+    later.page_read("a", about("b", "c"), None, now)
+
+    assert ids(later.hinted_meanwhile()) == ["b"]
+
+
+@pytest.mark.parametrize("was_gone", [False, True])
+def test_a_hint_ends_with_the_news_that_a_customer_is_gone(*, at, ledger, rows, now, was_gone):
+    at().select_listed(["a"], (), LISTING)
+    if was_gone:
+        at().gone(Gone("a"), now)
+    reading = at(1)
+    reading.page_read("x", about("a"), None, now)
+    assert ids(reading.hinted_meanwhile()) == ["a"]
+
+    reading.gone(Gone("a"), now)
+
+    assert hinted(ledger, rows)["a"] is None
+    assert reading.selected() == 0
