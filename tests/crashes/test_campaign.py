@@ -1,0 +1,63 @@
+"""Runs that are killed by SIGKILL at every point that has a name, and at random moments.
+
+Real processes, real HTTP, real databases. The environment replays: CRASHES_SEED names another
+campaign, CRASHES_SHOP one shop of it, as a failure prints them.
+"""
+
+import os
+import sys
+import time
+
+from tests.crashes.campaign import MOMENT, Life, Tally, lives
+from tests.crashes.news import News
+from tests.crashes.works import works_on
+
+SEED = int(os.environ.get("CRASHES_SEED", "1"))
+ONLY = os.environ.get("CRASHES_SHOP")
+FORMS = {
+    False: {"rounds": 1, "moments": 6},
+    True: {"rounds": 4, "moments": 30},
+}
+KILLS = {False: 80, True: 300}
+MIRRORED = {False: 80, True: 400}
+
+
+def test_no_kill_loses_anything_or_clears_anything_wrongly(new_merchant, ledgers, long, request):
+    tally = Tally()
+    began = time.monotonic()
+    shops = lives(SEED, ledgers.kind, **FORMS[long])
+    for number, acts in enumerate(shops):
+        if ONLY not in {None, str(number)}:
+            continue
+        on_a_server = ledgers.kind == "postgresql" and number % 2
+        seed = number + 1000 * SEED
+        merchant = new_merchant(seed, ledgers.kind if on_a_server else "sqlite")
+        try:
+            Life(merchant, News(merchant, seed), tally).live(acts)
+        except Exception as error:
+            form = " --long" if long else ""
+            msg = (
+                f"{error}\n\nshop {number} of seed {SEED}, in {merchant.home}:\n  "
+                + "\n  ".join(merchant.story)
+                + f"\n\nto replay: CRASHES_SEED={SEED} CRASHES_SHOP={number} python -m pytest "
+                f"{request.node.nodeid} --ledger {ledgers.kind}{form}"
+            )
+            raise AssertionError(msg) from error
+        merchant.close()
+    minutes = (time.monotonic() - began) / 60
+    sys.stdout.write(f"{tally.table()}\n{tally.kills.total() / minutes:.0f} kills a minute\n")
+
+    if ONLY is None:
+        _require_that_it_means_something(tally, ledgers.kind, long)
+
+
+def _require_that_it_means_something(tally, kind, long):
+    points = {point for work in works_on(kind) for point in work.points}
+    named = {point: count for point, count in tally.kills.items() if point != MOMENT}
+    assert set(named) == points, f"never killed at {points - set(named)}"
+    assert min(named.values()) >= FORMS[long]["rounds"]
+    assert sum(named.values()) >= KILLS[long]
+    assert tally.kills[MOMENT] >= FORMS[long]["rounds"] * FORMS[long]["moments"] // 2
+    assert tally.mirrored >= MIRRORED[long]
+    unnamed = set(tally.passages) - points
+    assert not unnamed, f"the tool does what nothing was ever killed at: {unnamed}"
