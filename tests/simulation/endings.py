@@ -1,0 +1,125 @@
+"""What must hold of each command that ended, by what it said in the end."""
+
+from dataclasses import dataclass
+
+from sync.model.patience import Patience
+from tests.simulation.invariants import State
+from tests.simulation.promises import require
+
+JITTER = 1.0
+DONE = frozenset({0, 65})
+DELIVERIES = 2
+"""In one run: before and after the reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The ledger before commands began."""
+
+    customers: dict
+    bookmarked: set
+    backfills: set
+    letters: int
+    forgotten: int
+    contents: dict | None
+
+
+def look_before(universe, commands):
+    sight = universe.sight
+    rehearsed = any(each.ended.kind == "rehearsal" for each in commands)
+    contents = _everything(universe) if rehearsed else None
+    return Before(
+        sight.customers(),
+        sight.bookmarked(),
+        sight.begun_backfills(),
+        sight.count_letters()[0],
+        sight.count_forgotten(),
+        contents,
+    )
+
+
+def _everything(universe):
+    """What the tool may write: the ledger, and what is unassigned in the CRM."""
+    ended = [row for row in universe.rows.all() if row[1] != "assigned"]
+    return universe.sight.contents(), ended, universe.slots.cleared
+
+
+def check_command(universe, ended, before, *, alone):
+    """Hold an ended command to its word; of one that was killed nothing is expected.
+
+    Raises:
+        BrokenPromise: a rule does not hold.
+    """
+    longest = max(universe.settings.max_wait.total_seconds(), Patience().longest_delay)
+    require(ended.longest_wait <= longest + JITTER, "it parks, and does not sleep", ended)
+    if ended.kind == "forget" and universe.sight.count_forgotten() > before.forgotten:
+        universe.promises.forgotten.add(ended.customer.id)
+    if ended.kind == "rehearsal":
+        require(_everything(universe) == before.contents, "a dry run leaves no trace", ended)
+    if ended.killed or ended.kind not in {"run", "backfill"}:
+        return
+    if ended.report is None:
+        told = universe.promises.told_by[ended.process]
+        require(not ended.process.sent and not told, "who may not begin does nothing", ended)
+        return
+    at_most = ended.allow or universe.settings.max_unassignments
+    told = universe.promises.told_by[ended.process]
+    require(told <= DELIVERIES * at_most, "the brake holds", f"{ended} told {told}")
+    _counts_are_right(universe, ended, before, alone=alone)
+    if ended.code in DONE:
+        state = State(universe)
+        if ended.kind == "run":
+            _has_read_everything(state, ended, before, alone=alone)
+        else:
+            _has_read_its_window(state, ended, before, alone=alone)
+
+
+def _counts_are_right(universe, ended, before, *, alone):
+    calls = ended.report.summary.calls
+    require(calls.made == ended.process.sent, "a run tells how many calls it made", ended)
+    if universe.server.limits.key_refused:
+        # A retry may have come before: an answer that was none proves nothing.
+        require(calls.made - calls.retried <= 1, "a void key costs one call", ended)
+    if not alone:
+        return
+    new = universe.sight.count_letters()[0] - before.letters
+    require(ended.report.new_letters >= new, "a run tells of its dead letters", ended)
+    require(ended.code or not new, "new dead letters are in the exit code", ended)
+
+
+def _has_read_everything(state, ended, before, *, alone):
+    """A run that says that it is done has read whatever was there when it began."""
+    for customer_id, known in state.customers.items():
+        was_known = customer_id in before.customers and before.customers[customer_id].listed_at
+        if not (known.listed_at and known.gone_at is None and (alone or was_known)):
+            continue
+        if customer_id not in before.bookmarked:
+            _has_read(state, ended, customer_id, state.horizon, None)
+
+
+def _has_read_its_window(state, ended, before, *, alone):
+    """The same of a backfill that began now; one that goes on has read some people before."""
+    if (ended.window.start, ended.window.end) in before.backfills:
+        return
+    for customer_id, known in state.customers.items():
+        is_fresh = alone and customer_id not in before.bookmarked
+        if is_fresh and known.listed_at and known.gone_at is None:
+            _has_read(state, ended, customer_id, ended.window.start, ended.window.end)
+
+
+def _has_read(state, ended, customer_id, since, until):
+    customer = state.universe.world.customers[customer_id]
+    if customer.left_at is not None:
+        return
+    for event in customer.events:
+        is_there = event.seen_from <= ended.began_at and event.at >= since
+        if is_there and (until is None or event.at < until) and _is_ours(event):
+            require(
+                state.has(event),
+                "a run that says it is done has read everything",
+                lambda e=event: f"{ended} without {e}",
+            )
+
+
+def _is_ours(event):
+    return event.kind.name in {"UNASSIGNED", "NONSENSE"}

@@ -1,0 +1,113 @@
+"""The vendor's JSON, as texts: events in every shape that was ever published, and nonsense.
+
+Source: Voucherify documentation, "customer.holder.assignment.deleted", "List Customer Activity" and
+"List Customers".
+"""
+
+import json
+
+UNASSIGNED = "customer.holder.assignment.deleted"
+ASSIGNED = "customer.holder.assignment.created"
+SHAPES = ("A", "B", "C", "D", "E")
+SOURCE = {"channel": "API", "api_key": {"name": "Shop", "app_id": "shop"}}
+
+
+def stamp(at):
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def assignment(event_id, of_type, at, held, shape):
+    return _text(event_id, of_type, at, _data(held), shape)
+
+
+def other(event_id, at, customer):
+    data = {"customer": {"id": customer.id, "object": "customer"}}
+    return _text(event_id, "customer.updated", at, data, "A")
+
+
+def nonsense(event_id, at, customer, how):
+    """An item that a person has to look at; `how` is one of `NONSENSE`."""
+    data = _parts(
+        holder_id=f"rh_of_{event_id}",
+        customer=customer,
+        voucher_id="v_nonsense",
+        code="NONSENSE",
+        campaign_id="camp_nonsense",
+        assigned_at=at,
+    )
+    item = {"id": event_id, "type": UNASSIGNED, "data": data, "created_at": stamp(at)}
+    NONSENSE[how](item)
+    return json.dumps(item)
+
+
+def customer_row(customer):
+    return json.dumps(
+        {
+            "id": customer.id,
+            "source_id": customer.source_id,
+            "email": customer.email,
+            "created_at": stamp(customer.created_at),
+            "object": "customer",
+        }
+    )
+
+
+def refusal(code, key, resource=None):
+    body = {"code": code, "key": key, "message": key, "request_id": "v-0fa4de30126b92bfb8"}
+    if resource is not None:
+        body |= {"resource_id": resource, "resource_type": "customer"}
+    return json.dumps(body)
+
+
+def _text(event_id, of_type, at, data, shape):
+    item = {"id": event_id, "type": of_type, "data": data, "created_at": stamp(at)}
+    match shape:
+        case "B":
+            item["data"] = {**data, "event_source": SOURCE}
+        case "C":
+            item["data"] = {"data": data, "event_source": SOURCE}
+        case "D":
+            item["data"] = [data]
+        case "E":
+            item |= {"event_source": SOURCE, "category": "EFFECT"}
+    return json.dumps(item)
+
+
+def _data(held):
+    return _parts(
+        holder_id=held.holder_id,
+        customer=held.customer,
+        voucher_id=held.voucher.id,
+        code=held.voucher.code,
+        campaign_id=held.voucher.campaign_id,
+        assigned_at=held.assigned_at,
+    )
+
+
+def _parts(*, holder_id, customer, voucher_id, code, campaign_id, assigned_at):
+    return {
+        "holder": {
+            "id": holder_id,
+            "object": "redeemable_holder",
+            "created_at": stamp(assigned_at),
+            "customer_id": customer.id,
+            "holder_role": "REFEREE",
+            "redeemable_id": voucher_id,
+            "redeemable_object": "voucher",
+            "campaign_id": campaign_id,
+        },
+        "voucher": {"id": voucher_id, "code": code, "holder_id": "cust_of_the_referrer"},
+        "campaign": {"id": campaign_id, "name": f"Campaign {campaign_id}"},
+        "customer": {"id": customer.id, "source_id": customer.source_id, "email": customer.email},
+    }
+
+
+NONSENSE = {
+    "no holder": lambda item: item["data"].pop("holder"),
+    "no campaign": lambda item: item["data"].pop("campaign"),
+    "no type": lambda item: item.pop("type"),
+    "empty code": lambda item: item["data"]["voucher"].update(code=" "),
+    "two customers": lambda item: item["data"]["customer"].update(id="cust_somebody"),
+    "no time": lambda item: item.update(created_at="yesterday"),
+    "not a holder": lambda item: item["data"]["holder"].update(object="customer"),
+}
