@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from sync.ledger.ledger import create_or_open
+from sync.ledger.opening import create_or_open
 
 STANDARD = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 BINARIES = ("initdb", "pg_ctl")

@@ -11,7 +11,8 @@ from sqlalchemy.engine import URL, make_url
 
 from sync.crm.adapter import CrmAdapter
 from sync.crm.registry import adapter_class
-from sync.ledger.lock import Locks, locks_of
+from sync.ledger.lock import Locks
+from sync.ledger.opening import locks_of
 from sync.ledger.place import place_of
 from sync.ledger.runs import RunKind, RunStart
 from sync.settings import Loaded, Settings

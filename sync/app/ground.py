@@ -17,15 +17,9 @@ from sync.crm.adapter import Destination
 from sync.crm.dry_run import DryRun
 from sync.errors import NotNowError, ParkError, TellUserError
 from sync.ledger.destinations import admit
-from sync.ledger.ledger import (
-    Ledger,
-    create_or_open,
-    is_there,
-    open_existing,
-    require_room,
-    upgrade,
-)
+from sync.ledger.ledger import Ledger
 from sync.ledger.lock import LockTakenError
+from sync.ledger.opening import create_or_open, is_there, open_existing, require_room, upgrade
 from sync.ledger.runs import RunKind, latest_runs
 from sync.ledger.scratch import counting_ledger, scratch_copy
 

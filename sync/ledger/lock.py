@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from filelock import FileLock, Timeout
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import Connection
 
 from sync.errors import TellUserError
-from sync.ledger.place import is_file, ledger_file, place_of
 
 LockName = Literal["run", "backfill", "deliver"]
 
@@ -87,23 +86,3 @@ def held(ledger_file: Path, name: LockName) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def locks_of(url: URL, lock_url: URL | None = None) -> Locks:
-    """Give the locks of a ledger; no I/O.
-
-    Args:
-        url: the ledger.
-        lock_url: a direct connection to the ledger's server, where `url` goes through a pooler.
-
-    Raises:
-        TellUserError: a driver is missing, or a URL names no database that can hold a ledger.
-    """
-    if is_file(url):
-        if lock_url is not None:
-            msg = "HOLDERSYNC_LOCK_URL is only for a ledger on PostgreSQL: take it away"
-            raise TellUserError(msg)
-        return FileLocks(ledger_file(url))
-    from sync.ledger.server import ServerLocks  # noqa: PLC0415  # files need no driver of servers
-
-    return ServerLocks(url, lock_url, place_of(url))

@@ -16,7 +16,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.engine import URL
 
 from sync.errors import TellUserError
-from sync.ledger.ledger import Ledger, create_or_open, is_there, open_existing
+from sync.ledger.ledger import Ledger
+from sync.ledger.opening import create_or_open, is_there, open_existing
 from sync.ledger.place import is_file, ledger_file, place_of
 from sync.ledger.schema import backup
 from sync.ledger.tables import metadata

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy.engine import make_url
 
-from sync.ledger.ledger import create_or_open
+from sync.ledger.opening import create_or_open
 from tests.faults.campaign import LONG, REAL, SHORT, Campaign, impatient
 from tests.faults.clock import Clock
 from tests.faults.proxy import CALLS, Proxy

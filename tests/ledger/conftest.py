@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sync.errors import ParkError
 from sync.ledger.budget import Allowance, Budget
-from sync.ledger.ledger import open_existing
+from sync.ledger.opening import open_existing
 from sync.model.allowance import Rate, Reserve, Share
 from sync.model.event import Assigned, Invalid, Unassigned
 from sync.model.unassignment import (

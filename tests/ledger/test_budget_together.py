@@ -29,7 +29,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.engine import make_url
 from sync.errors import ParkError
 from sync.ledger.budget import Allowance, Budget
-from sync.ledger.ledger import open_existing
+from sync.ledger.opening import open_existing
 from sync.model.allowance import Rate, Reserve, Share
 
 url, share, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

@@ -12,8 +12,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from sync.errors import NotNowError, TellUserError
-from sync.ledger import ledger as opening
-from sync.ledger.ledger import Ledger, create_or_open, ledger_file, make_engine, open_existing
+from sync.ledger import opening
+from sync.ledger.ledger import Ledger
+from sync.ledger.opening import create_or_open, make_engine, open_existing
+from sync.ledger.place import ledger_file
 from sync.ledger.schema import HEAD, Schema, schema_of
 from sync.ledger.tables import customers
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
-from sync.ledger.ledger import create_or_open
 from sync.ledger.listing import Listing
+from sync.ledger.opening import create_or_open
 from sync.ledger.overview import Overview, overview
 from sync.ledger.reading import RunProgress
 from sync.model.delivery import Settlement, Status

@@ -13,8 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sync.errors import TellUserError
-from sync.ledger.ledger import create_or_open, make_engine, open_existing, upgrade
-from sync.ledger.lock import locks_of
+from sync.ledger.opening import create_or_open, locks_of, make_engine, open_existing, upgrade
 from sync.ledger.schema import HEAD, MIGRATIONS, Schema, migrate, schema_of
 from sync.ledger.scratch import scratch_copy
 from sync.ledger.tables import metadata

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from sync.errors import TellUserError
-from sync.ledger.ledger import create_or_open
+from sync.ledger.opening import create_or_open
 from sync.ledger.scratch import counting_ledger, scratch_copy
 from sync.ledger.tables import customers, project
 

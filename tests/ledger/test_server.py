@@ -12,8 +12,15 @@ from sqlalchemy.engine import make_url
 
 from sync.errors import NotNowError, TellUserError
 from sync.ledger import server as on_a_server
-from sync.ledger.ledger import create_or_open, is_there, make_engine, open_existing, require_room
-from sync.ledger.lock import LockTakenError, locks_of
+from sync.ledger.lock import LockTakenError
+from sync.ledger.opening import (
+    create_or_open,
+    is_there,
+    locks_of,
+    make_engine,
+    open_existing,
+    require_room,
+)
 from sync.ledger.schema import Schema, schema_of
 from sync.ledger.scratch import counting_ledger, scratch_copy
 from sync.ledger.tables import customers, metadata
@@ -23,7 +30,7 @@ pytestmark = pytest.mark.on_a_server
 HOLD = """
 import sys, time
 from sqlalchemy.engine import make_url
-from sync.ledger.lock import locks_of
+from sync.ledger.opening import locks_of
 with locks_of(make_url(sys.argv[1])).held(sys.argv[2]):
     print("held", flush=True)
     time.sleep(60)

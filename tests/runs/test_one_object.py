@@ -66,7 +66,7 @@ def test_a_ledger_that_is_lost_in_the_middle_of_a_run_is_told_with_what_was_done
 
 
 def test_a_ledger_that_is_held_in_the_middle_of_a_run_is_told_with_what_was_done(shop, monkeypatch):
-    monkeypatch.setattr("sync.ledger.ledger.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("sync.ledger.opening.BUSY_SECONDS", 0.2)
     with closing(
         sqlite3.connect(shop.ledger_file, isolation_level=None, check_same_thread=False)
     ) as other:
@@ -137,7 +137,7 @@ def test_what_must_be_changed_before_it_begins_is_an_object_too(shop, job, more)
 
 def test_a_ledger_that_is_held_before_the_run_begins_is_told(shop, monkeypatch):
     shop.run()
-    monkeypatch.setattr("sync.ledger.ledger.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("sync.ledger.opening.BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(shop.ledger_file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         result = shop.run()

@@ -12,7 +12,7 @@ from random import Random
 import sqlalchemy
 
 from sync.crm.sql import SqlAdapter, metadata
-from sync.ledger.ledger import create_or_open
+from sync.ledger.opening import create_or_open
 from sync.settings import load
 from tests.simulation.clock import Clock
 from tests.simulation.fates import DicedFate

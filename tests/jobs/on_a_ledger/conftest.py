@@ -17,9 +17,8 @@ from sync.jobs.parts import Parts, ReadRules
 from sync.ledger.budget import Spent
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
-from sync.ledger.ledger import open_existing
 from sync.ledger.listing import Listing
-from sync.ledger.lock import locks_of
+from sync.ledger.opening import locks_of, open_existing
 from sync.ledger.reading import RunProgress
 from sync.ledger.runs import RunStart
 from sync.ledger.tables import deliveries
