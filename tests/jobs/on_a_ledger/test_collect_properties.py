@@ -69,7 +69,7 @@ def never_back(cursors):
         assert seen == sorted(seen)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(story=rounds, page_size=st.integers(1, 3), in_line=st.integers(1, 4), many=st.booleans())
 def test_every_event_is_stored_once_and_cursors_rest_on_what_was_read(
     shop_in, ended, item, **about

@@ -48,8 +48,9 @@ def go_back(shop, now):
 @pytest.fixture(scope="session")
 def hint(item):
     def hint(who, hours=24, holder=None):
-        happened = item(f"evcus_hint_{who}_{hours}", hours=hours)
-        return replace(happened, finding=Hint(who, holder or f"rh_of_{who}", happened.at))
+        named = holder or f"rh_of_{who}"
+        happened = item(f"evcus_hint_{who}_{named}_{hours}", hours=hours)
+        return replace(happened, finding=Hint(who, named, happened.at))
 
     return hint
 
@@ -220,7 +221,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.slow_on_a_server
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(story=st.lists(STEPS, min_size=1, max_size=5), in_line=st.integers(1, 3))
 def test_each_run_asks_each_customer_once_and_what_a_hint_tells_is_found(
     shop_in, hint, ended, item, **about

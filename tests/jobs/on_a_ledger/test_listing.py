@@ -173,7 +173,7 @@ STEPS = st.tuples(
 
 
 @pytest.mark.slow_on_a_server
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(story=st.lists(STEPS, min_size=1, max_size=8))
 def test_whatever_cuts_a_listing_and_whoever_comes_meanwhile_nobody_stays_unlisted(shop_in, story):
     with TemporaryDirectory() as folder:

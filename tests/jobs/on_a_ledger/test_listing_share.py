@@ -170,7 +170,7 @@ def test_a_crowd_that_joins_at_once_is_listed_while_all_are_asked(shopping):
 
 
 @pytest.mark.slow_on_a_server
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(
     people=st.integers(0, 60),
     calls_a_day=st.integers(2, 25),
