@@ -17,6 +17,8 @@ from sync.model.unassignment import CustomerId
 
 LetterKind = Literal["event", "customer", "delivery"]
 OPEN = dead_letters.c.status == "open"
+AT_ONCE = 1_000
+"""Letters per statement: databases bound the values of one, SQLite to 32,766."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,16 @@ def discard(ledger: Ledger, numbers: Sequence[int], now: datetime) -> int:
 
     Personal data that only a retry would have needed goes with it.
     """
-    closed = update(dead_letters).where(OPEN, dead_letters.c.id.in_(numbers))
-    closed = closed.values(status="discarded", closed_at=now, evidence=None)
+    count = 0
     with ledger.transaction() as connection:
-        rows = connection.execute(closed.returning(dead_letters.c.holder_id)).all()
-        forget_personal_fields(connection, [row.holder_id for row in rows if row.holder_id])
-    return len(rows)
+        for start in range(0, len(numbers), AT_ONCE):
+            these = dead_letters.c.id.in_(numbers[start : start + AT_ONCE])
+            closed = update(dead_letters).where(OPEN, these)
+            closed = closed.values(status="discarded", closed_at=now, evidence=None)
+            rows = connection.execute(closed.returning(dead_letters.c.holder_id)).all()
+            forget_personal_fields(connection, [row.holder_id for row in rows if row.holder_id])
+            count += len(rows)
+    return count
 
 
 def accept_event(

@@ -52,6 +52,11 @@ def test_a_letter_is_discarded_once(ledger, letters, now):
     assert discard(ledger, numbers, now) == 0
 
 
+def test_any_number_of_letters_is_discarded_at_once(ledger, letters, now):
+    assert discard(ledger, range(1, 70_000), now) == len(letters)
+    assert count_open(ledger) == 0
+
+
 def test_a_discarded_event_that_is_seen_again_stays_discarded(ledger, letters, invalid, now):
     discard(ledger, [letter.number for letter in letters], now)
 
