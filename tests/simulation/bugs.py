@@ -5,12 +5,11 @@ is missing, or that what breaks it never happens in these worlds.
 """
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import and_, null, or_, select, true, update
 
-from sync.jobs import collect
 from sync.jobs.deliver import Deliverer
 from sync.ledger import budget
 from sync.ledger.backfills import BackfillProgress
@@ -147,16 +146,6 @@ def deletion_untold(patch, _around):
     patch.setattr("sync.jobs.collect.what_follows", lambda who, *_: Gone(who))
 
 
-def first_time_forgotten(patch, _around):
-    """A resumed window rests on the time at which it was resumed."""
-    real = collect.begin
-
-    def begin(known, window):
-        return replace(real(known, window), server_time=None)
-
-    patch.setattr("sync.jobs.collect.begin", begin)
-
-
 def forgotten_returns(patch, _around):
     """A person is erased, and comes back with the next read."""
     patch.setattr("sync.ledger.forgotten.remembered", lambda _connection, people: people)
@@ -180,7 +169,6 @@ BUGS = tuple(
         hint_ignored,
         cursor_by_local_clock,
         deletion_untold,
-        first_time_forgotten,
         forgotten_returns,
     )
 )
