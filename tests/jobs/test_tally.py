@@ -112,6 +112,15 @@ def test_what_was_not_read_is_a_reason_unless_the_run_parked(collected, reasons)
     assert tally.events == collected.events
 
 
+def test_deletions_that_are_not_believed_park_the_run_and_say_why():
+    doubted = ParkError("too many customers are gone", by="brake")
+    tally = Tally()
+    tally.collected(Collected(CustomerCount(9, 9), EventCount(), doubted=doubted))
+
+    assert (tally.parked, tally.reasons) == (doubted, {75})
+    assert tally.problems == ["too many customers are gone"]
+
+
 def test_customers_that_were_not_read_are_told_by_name_after_what_ended_the_reading():
     failures = ("customer cust_1 was not read: no answer", "customer cust_2 was not read: odd")
     tally = Tally()

@@ -93,8 +93,9 @@ def test_the_observed_limit_never_raises_the_rate(caller):
     assert shop.call() - first == pytest.approx(1)
 
 
-def test_a_limit_below_the_reserve_leaves_the_rate_and_pauses(caller):
-    shop = caller(reserve=Reserve(calls=200))
+@pytest.mark.parametrize("reserve", [100, 200])
+def test_a_limit_that_the_reserve_takes_whole_leaves_the_rate_and_pauses(caller, reserve):
+    shop = caller(reserve=Reserve(calls=reserve))
     first = shop.call(Observed(limit=100, remaining=99, resets_in=10))
 
     assert shop.call() - first == pytest.approx(10)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sync.ledger.deliveries import Deliveries, Place
-from sync.ledger.destinations import admit
+from sync.ledger.destinations import admit, adopt
 from sync.ledger.letters import count_open, open_letters, revive_delivery
 from sync.ledger.reading import RunProgress
 from sync.ledger.tables import deliveries
@@ -115,6 +115,23 @@ def test_destinations_are_settled_apart(store, queue, ledger, unassigned, now):
     queue().settle([Settlement("rh_1", Status.DELIVERED, Outcome(Result.REMOVED))], now)
 
     assert (queue().pending(), other.pending()) == (0, 1)
+
+
+def test_a_destination_is_told_of_its_own_deliveries_only(store, queue, ledger, unassigned, now):
+    admit(ledger, "sql-2", now)
+    store(unassigned("rh_1"), unassigned("rh_2"))
+
+    assert ids(queue().due(now, 10, None)) == ["rh_1", "rh_2"]
+
+
+def test_what_one_destination_has_queued_another_one_is_still_to_hear(
+    store, queue, ledger, unassigned, now
+):
+    store(unassigned())
+    queue()
+    adopt(ledger, "sql-2", now - timedelta(days=30), now)
+
+    assert queue(destination="sql-2").pending() == 1
 
 
 def test_counts_by_campaign_come_most_first(store, queue, unassigned, now):

@@ -42,6 +42,14 @@ def test_evidence_tells_no_person_apart_from_ids_and_email(event, asked):
     assert json.loads(evidence)["extra"] == {"id": "cust_9", "object": "customer"}
 
 
+def test_a_customer_that_does_not_say_what_it_is_keeps_its_ids_and_email_only():
+    customer = {"id": "cust_1", "email": "ann@example.com", "vip": "gold", "shoe": "38"}
+
+    kept = json.loads(evidence_of({"data": {"customer": customer}}))
+
+    assert kept == {"data": {"customer": {"id": "cust_1", "email": "ann@example.com"}}}
+
+
 def test_evidence_keeps_what_a_person_needs_to_understand_the_event(event, asked):
     evidence = json.loads(read_item(described(event), asked()).finding.evidence)
 
