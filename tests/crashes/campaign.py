@@ -70,12 +70,12 @@ class Tally:
         return "\n".join(lines)
 
 
-def lives(seed, kind, *, rounds, moments):
-    """Give each shop's acts: in each round every point once, and as many random moments."""
+def lives(seed, kind, *, rounds, moments, every=1):
+    """Give each shop's acts: in each round every n-th point once, and as many random moments."""
     random = Random(f"campaign {seed} {kind}")
     shops = []
     for _ in range(rounds):
-        acts = _acts(random, kind, moments)
+        acts = _acts(random, kind, moments, every)
         first = [_first(random, kind)]
         last = [act for act in acts if act.scene == "doubted"]
         middle = [act for act in acts if act.scene != "doubted"]
@@ -98,14 +98,16 @@ def _first(random, kind):
     )
 
 
-def _acts(random, kind, moments):
+def _acts(random, kind, moments, every):
+    works = [work for work in works_on(kind) if work.scene != "first"]
+    passed = [(work, point) for work in works for point in work.points]
     by_scene = {}
-    for work in works_on(kind):
-        if work.scene != "first":
-            targets = [Target(point, random.randint(1, work.most)) for point in work.points]
-            by_scene.setdefault(work.scene, []).extend(targets)
+    for work, point in passed[random.randrange(every) :: every]:
+        target = Target(point, random.randint(1, work.most))
+        by_scene.setdefault(work.scene, []).append(target)
     for _ in range(moments):
-        by_scene[random.choice(("news", "busy", "backfill"))].append(_moment(random))
+        scene = random.choice(("news", "busy", "backfill"))
+        by_scene.setdefault(scene, []).append(_moment(random))
     by_scene["rehearsal"] = [_moment(random) for _ in range(max(2, moments // 5))]
     acts = []
     for scene, targets in by_scene.items():
