@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.stop import stop_base
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError
 
 from sync.deadline import AnswersInTime
 from sync.errors import HoldersyncError, RetryError, TellUserError, UnavailableError
@@ -27,6 +27,7 @@ from sync.model.patience import Patience, delay_before
 CHUNK_BYTES = 65_536
 
 Accepted = TypeVar("Accepted")
+NO_PROXY = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
 CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -114,7 +115,8 @@ class Transport:
     """Sends GET requests for one host, with one session per thread.
 
     Redirects are not followed, since they would carry the credentials along; TLS is verified;
-    `.netrc` is not read; proxies and a private CA are taken from the environment as requests does.
+    `.netrc` is not read; proxies and a private CA are taken from the environment as requests does,
+    but plain `http://`, which is for this machine only, shows its credentials to no proxy.
 
     Args:
         headers: sent with every request; credentials live here and nowhere else.
@@ -224,6 +226,7 @@ class Transport:
                 params=list(params),
                 timeout=(patience.connect, patience.read),
                 allow_redirects=False,
+                proxies={"http": ""},
                 stream=True,
             ) as response:
                 body = _whole_body(response, patience.largest_body)
@@ -271,6 +274,8 @@ def _failure(error: Exception) -> HoldersyncError:
             "no trusted TLS connection: the server's certificate is not accepted, or the address "
             "does not speak https. For a private CA, REQUESTS_CA_BUNDLE names its file"
         )
+    if isinstance(error, NO_PROXY):
+        return TellUserError("the proxy of HTTPS_PROXY or ALL_PROXY is none: write http://HOST:PORT")
     return RetryError(f"no whole answer ({type(error).__name__})")
 
 

@@ -42,7 +42,8 @@ def instant_of(text: str, name: str) -> datetime:
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
         return read_instant(text)
     except ValueError as error:
-        shown = textwrap.shorten(text, SHOWN, placeholder="...")
+        plain = "".join(char if char.isprintable() else "?" for char in text)
+        shown = textwrap.shorten(plain, SHOWN, placeholder="...")
         msg = (
             f"{name} {shown}: give a day (2026-11-01) or a time with a zone (2026-11-01T08:00:00Z)"
         )

@@ -29,7 +29,10 @@ def find(named: Path | None, home: str) -> Path | None:
         path = Path.cwd() / home / ".env"
         return path if path.exists() and not path.is_dir() else None
     except OSError as error:
-        msg = f"the env file can't be looked for ({error.strerror}); name one with --env-file"
+        msg = (
+            f"the env file can't be looked for ({error.strerror}): see that HOLDERSYNC_HOME, or "
+            "else the working directory, is there, or name the file with --env-file"
+        )
         raise TellUserError(msg) from None
 
 

@@ -14,6 +14,7 @@ from sync.model.allowance import Rate, Reserve
 _DAY: Final = 86_400
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": _DAY, "w": 7 * _DAY}
 _RATE_SECONDS: Final = {"s": 1, "min": 60, "h": 3_600}
+_LEAST_RATE: Final = 1 / 3_600
 _LONGEST: Final = 3_650 * _DAY
 _ALL: Final = 100
 _SHORT = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>[smhdw])")
@@ -50,13 +51,18 @@ def parse_rate(text: str) -> Rate:
     """Read calls per second, minute or hour: `2/s`, `50/min`, `3000/h`.
 
     Raises:
-        ValueError: not such a form, or no calls at all.
+        ValueError: not such a form, or less than one call an hour: no calendar would reach the
+            end of what a backfill plans with it.
     """
     match = _RATE.fullmatch(text)
-    if match is None or not float(match["calls"]):
-        msg = "write calls per second, minute or hour, above zero: 2/s, 50/min or 3000/h"
+    per_second = float(match["calls"]) / _RATE_SECONDS[match["unit"]] if match else 0.0
+    if per_second < _LEAST_RATE:
+        msg = (
+            "write calls per second, minute or hour, one an hour at the least: 2/s, 50/min or "
+            "3000/h"
+        )
         raise ValueError(msg)
-    return Rate(float(match["calls"]) / _RATE_SECONDS[match["unit"]])
+    return Rate(per_second)
 
 
 def parse_reserve(text: str) -> Reserve:

@@ -81,9 +81,12 @@ def _gone_or(error: RefusedError, customer_id: CustomerId) -> RefusedError:
 def _page(reply: Reply, asked: Asked) -> Page:
     items, next_after = _envelope(reply.body)
     read = [read_item(item, asked) for item in items]
+    times = [item.created_at for item in read if item.created_at]
     return Page(
         server_time=reply.server_time,
-        newest=max((item.created_at for item in read if item.created_at), default=None),
+        # What lies before the window tells nothing of how far it was read, and a cursor at the
+        # beginning of the calendar would leave no room for the next lookback.
+        newest=max((each for each in times if each >= asked.window.start), default=None),
         findings=tuple(item.finding for item in read if item.finding),
         read=len(items),
         matched=sum(item.matched for item in read),

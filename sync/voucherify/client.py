@@ -143,9 +143,7 @@ class VoucherifyClient:
         after = observed(answer).resets_in or UNKNOWN_WAIT
         msg = f"Voucherify's rate limit was met: {_said(answer)}"
         if after > self._max_wait:
-            server_time = read_http_date(answer.headers.get("Date"))
-            resume_after = server_time + timedelta(seconds=after) if server_time else None
-            raise ParkError(msg, by="rate", resume_after=resume_after)
+            raise ParkError(msg, by="rate", resume_after=_in(after, answer))
         raise RetryError(msg, after=after)
 
 
@@ -212,6 +210,14 @@ def _date(answer: Answer) -> datetime:
         msg = "an answer has no Date header, so it is not known when it was given"
         raise RetryError(msg)
     return server_time
+
+
+def _in(seconds: float, answer: Answer) -> datetime | None:
+    server_time = read_http_date(answer.headers.get("Date"))
+    try:
+        return server_time + timedelta(seconds=seconds) if server_time else None
+    except OverflowError:
+        return None
 
 
 def _said(answer: Answer) -> str:

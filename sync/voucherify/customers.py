@@ -7,7 +7,7 @@ Source: Voucherify documentation, "List Customers" (GET /v1/customers).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sync.errors import UnreadableError
 from sync.model.event import Invalid
@@ -22,6 +22,7 @@ LAST_PAGE = 99
 MOST = 1_000_000_000
 """Customers; a larger total is none, and nothing could be reckoned with it."""
 STEP_BACK = timedelta(milliseconds=1)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 DATE_STEP = timedelta(seconds=1)
 """A `Date` header has whole seconds: what was created a moment ago may seem to be ahead of it."""
 
@@ -142,6 +143,7 @@ def _created_at(rows: list[object], server_time: datetime) -> datetime | None:
         created_at = read_instant(last.get("created_at")) if isinstance(last, Mapping) else None
     except ValueError:
         return None
+    if created_at is None or created_at < EARLIEST + STEP_BACK:
+        return None
     # Going on behind a time that has not come yet would pass by whoever is still to be listed.
-    is_ahead = created_at is not None and created_at - server_time >= DATE_STEP
-    return None if is_ahead else created_at
+    return None if created_at - server_time >= DATE_STEP else created_at

@@ -78,7 +78,7 @@ def test_every_iso_form_comes_back(seconds):
 
 @pytest.mark.parametrize(
     ("text", "per_second"),
-    [("50/min", 50 / 60), ("2/s", 2), ("3000/h", 3000 / 3600), ("0.5/s", 0.5)],
+    [("50/min", 50 / 60), ("2/s", 2), ("3000/h", 3000 / 3600), ("0.5/s", 0.5), ("1/h", 1 / 3600)],
 )
 def test_a_rate_is_calls_per_second_minute_or_hour(text, per_second):
     assert values.parse_rate(text) == Rate(per_second)
@@ -88,7 +88,7 @@ def test_a_rate_is_calls_per_second_minute_or_hour(text, per_second):
     "text",
     [
         *("50", "0/s", "0.0/min", "-1/s", "50/m", "50/minute", "50 /min", "1e3/s", "inf/s", "/s"),
-        *(".5/s", "50/d", "٣/s", "9999999999/s"),
+        *(".5/s", "50/d", "٣/s", "9999999999/s", "0.99/h", "0.000000001/min"),
     ],
 )
 def test_any_other_rate_is_refused_with_the_forms_named(text):
