@@ -275,7 +275,9 @@ def _failure(error: Exception) -> HoldersyncError:
             "does not speak https. For a private CA, REQUESTS_CA_BUNDLE names its file"
         )
     if isinstance(error, NO_PROXY):
-        return TellUserError("the proxy of HTTPS_PROXY or ALL_PROXY is none: write http://HOST:PORT")
+        return TellUserError(
+            "the proxy of HTTPS_PROXY or ALL_PROXY is none: write http://HOST:PORT"
+        )
     return RetryError(f"no whole answer ({type(error).__name__})")
 
 
