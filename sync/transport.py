@@ -6,7 +6,6 @@ from outside. A call is counted and given its time by the `Pacer` before it is s
 anew.
 """
 
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +17,15 @@ from typing import Protocol, TypeVar
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.stop import stop_base
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError
 
-from sync.deadline import AnswersInTime
-from sync.errors import HoldersyncError, RetryError, TellUserError, UnavailableError
+from sync.connection import AnswersInTime, failure_of
+from sync.errors import RetryError, UnavailableError
 from sync.model.patience import Patience, delay_before
 
 CHUNK_BYTES = 65_536
 
 Accepted = TypeVar("Accepted")
-NO_PROXY = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationParseError)
-CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +228,7 @@ class Transport:
             ) as response:
                 body = _whole_body(response, patience.largest_body)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
         self._tally(throttled=int(response.status_code == requests.codes.too_many_requests))
         return Answer(response.status_code, response.headers, body)
 
@@ -263,31 +260,6 @@ class Transport:
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def _failure(error: Exception) -> HoldersyncError:
-    # A handshake that was cut off is a busy server's or balancer's; what else TLS finds wrong stays
-    # wrong. A plain OSError comes from requests, before anything is sent.
-    is_tls = isinstance(error, requests.exceptions.SSLError) and not _was_cut_off(error)
-    if is_tls or type(error) is OSError:
-        return TellUserError(
-            "no trusted TLS connection: the server's certificate is not accepted, or the address "
-            "does not speak https. For a private CA, REQUESTS_CA_BUNDLE names its file"
-        )
-    if isinstance(error, NO_PROXY):
-        return TellUserError(
-            "the proxy of HTTPS_PROXY or ALL_PROXY is none: write http://HOST:PORT"
-        )
-    return RetryError(f"no whole answer ({type(error).__name__})")
-
-
-def _was_cut_off(error: object) -> bool:
-    # OpenSSL's error is wrapped by urllib3, and that by requests, each as an argument.
-    while isinstance(error, Exception):
-        if isinstance(error, CUT_OFF):
-            return True
-        error = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-    return False
 
 
 def _whole_body(response: requests.Response, largest: int) -> bytes:

@@ -1,14 +1,16 @@
 """`--customers`: from the text to the ids, which are read as a stream, and again if need be."""
 
 import hashlib
+import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -27,15 +29,19 @@ RIGHT_PATH = (
 
 @dataclass(frozen=True, slots=True)
 class IdFile:
-    """The customer ids of a file; each iteration reads it anew."""
+    """The customer ids of a file; each iteration opens it anew."""
 
-    path: Path
+    open: Callable[[], BufferedReader]
     name: str
 
     def __iter__(self) -> Iterator[CustomerId]:
         """Give the ids, in the order of the file; say so if there are none."""
         nobody = True
-        with _told(self.name), self.path.open(encoding="utf-8-sig", newline="") as lines:
+        with (
+            _told(self.name),
+            self.open() as content,
+            TextIOWrapper(content, "utf-8-sig", newline="") as lines,
+        ):
             for customer_id in read_customer_ids(lines, self.name):
                 nobody = False
                 yield customer_id
@@ -75,6 +81,23 @@ def _stdin() -> BinaryIO:
     return sys.stdin.buffer
 
 
+class _FromTheBegin(RawIOBase):
+    """Reads an open file from its begin on, wherever other readers of it are."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._number = file.fileno()
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - typeshed's WriteableBuffer
+        found = os.pread(self._number, len(buffer), self._at)
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
 @contextmanager
 def _from_path(path: Path) -> Iterator[CustomerSource]:
     name = str(path)
@@ -82,25 +105,31 @@ def _from_path(path: Path) -> Iterator[CustomerSource]:
         with _told(name):
             is_read_once = path.exists() and not (path.is_file() or path.is_dir())
             pipe = stack.enter_context(path.open("rb")) if is_read_once else None
-        yield stack.enter_context(_copied(pipe, name)) if pipe else _from_file(path, name)
+        if pipe:
+            yield stack.enter_context(_copied(pipe, name))
+        else:
+            yield _from_file(lambda: path.open("rb"), name)
 
 
 @contextmanager
 def _copied(stream: BinaryIO, name: str) -> Iterator[CustomerSource]:
-    """Give what can be read only once, as a pipe can: the ids are needed more than once."""
+    """Give what can be read only once, as a pipe can: the ids are needed more than once.
+
+    The copy has no name, so that it goes with the process, however that ends: beside the ids there
+    may be whatever a person exported.
+    """
     with ExitStack() as stack:
         with _told(name, "see that there is room for temporary files; TMPDIR says where"):
-            folder = stack.enter_context(TemporaryDirectory(prefix="holdersync-"))
-            path = Path(folder) / "customers"
-            with path.open("wb") as copy:
-                shutil.copyfileobj(stream, copy)
-        yield _from_file(path, name)
+            copy = stack.enter_context(TemporaryFile())
+            shutil.copyfileobj(stream, copy)
+            copy.flush()
+        yield _from_file(lambda: BufferedReader(_FromTheBegin(copy)), name)
 
 
-def _from_file(path: Path, name: str) -> CustomerSource:
-    with _told(name), path.open("rb") as content:
+def _from_file(opened: Callable[[], BufferedReader], name: str) -> CustomerSource:
+    with _told(name), opened() as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
-    return CustomerSource(f"{name}#{digest}", IdFile(path, name))
+    return CustomerSource(f"{name}#{digest}", IdFile(opened, name))
 
 
 @contextmanager

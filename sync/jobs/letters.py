@@ -14,6 +14,7 @@ from sync.model.unassignment import CustomerId
 from sync.model.window import Window
 from sync.voucherify.wire import Asked, read_item
 
+CLOSED_MEANWHILE = "was closed by somebody else meanwhile"
 SINCE_EVER = Window(datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -46,8 +47,9 @@ def retry(
     def one(letter: Letter) -> Retried:
         match letter.kind:
             case "delivery":
-                revive_delivery(ledger, letter, now())
-                return Retried(letter.number, True, "will be delivered again by the next run")
+                is_mine = revive_delivery(ledger, letter, now())
+                text = "will be delivered again by the next run" if is_mine else CLOSED_MEANWHILE
+                return Retried(letter.number, True, text)
             case "event":
                 return _retry_event(ledger, letter, rules, run_id, now())
             case "customer":
@@ -64,8 +66,9 @@ def _retry_event(
         reason = finding.reason if finding else letter.reason
         change_reason(ledger, letter, reason)
         return Retried(letter.number, False, reason)
-    accept_event(ledger, letter, (finding,), run_id, now)
-    return Retried(letter.number, True, "is understood now; the next run delivers it")
+    is_mine = accept_event(ledger, letter, (finding,), run_id, now)
+    text = "is understood now; the next run delivers it" if is_mine else CLOSED_MEANWHILE
+    return Retried(letter.number, True, text)
 
 
 def _read_again(letter: Letter, rules: RetryRules, now: datetime) -> Finding | None:
@@ -83,7 +86,8 @@ def _retry_customer(
     reading = RunProgress(ledger, run_id, now)
     gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
     derived = [Unassigned(each) for each in gone.derived]
-    accept_event(ledger, letter, derived, run_id, now, still_open=gone.letter)
+    if not accept_event(ledger, letter, derived, run_id, now, still_open=gone.letter):
+        return Retried(letter.number, True, CLOSED_MEANWHILE)
     if gone.letter is not None:
         return Retried(letter.number, False, gone.letter)
     text = f"{len(gone.derived)} assignments are ended; the next run delivers that"

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import and_, func, select, update
+from sqlalchemy.engine import Connection
 
 from sync.ledger.findings import store_findings
 from sync.ledger.ledger import Ledger
@@ -86,31 +87,40 @@ def accept_event(
     now: datetime,
     *,
     still_open: str | None = None,
-) -> None:
+) -> bool:
     """Store what a letter tells now, and close it unless a reason keeps it open.
 
     The event itself goes out of a closed letter: it may hold personal data, and is not needed.
+    Tells whether the letter was still open; if it was not, nothing is stored.
     """
     asked = CustomerId(letter.customer_id) if letter.customer_id else None
     mine = update(dead_letters).where(dead_letters.c.id == letter.number)
     with ledger.transaction() as connection:
+        if not _is_open(connection, letter):
+            return False
         store_findings(connection, findings, asked=asked, run_id=run_id, now=now)
         if still_open is None:
             connection.execute(mine.values(status="retried", closed_at=now, evidence=None))
         else:
             connection.execute(mine.values(reason=still_open))
+        return True
 
 
 def change_reason(ledger: Ledger, letter: Letter, reason: str) -> None:
     """Say what is wrong today with an event that still can't be understood."""
     with ledger.transaction() as connection:
-        mine = update(dead_letters).where(dead_letters.c.id == letter.number)
+        mine = update(dead_letters).where(OPEN, dead_letters.c.id == letter.number)
         connection.execute(mine.values(reason=reason))
 
 
-def revive_delivery(ledger: Ledger, letter: Letter, now: datetime) -> None:
-    """Make a dead delivery pending again, with its attempts counted from the start."""
+def revive_delivery(ledger: Ledger, letter: Letter, now: datetime) -> bool:
+    """Make a dead delivery pending again, with its attempts counted from the start.
+
+    Tells whether the letter was still open; if it was not, nothing is changed.
+    """
     with ledger.transaction() as connection:
+        if not _is_open(connection, letter):
+            return False
         dead = and_(
             deliveries.c.destination == letter.destination,
             deliveries.c.holder_id == letter.holder_id,
@@ -123,6 +133,13 @@ def revive_delivery(ledger: Ledger, letter: Letter, now: datetime) -> None:
         )
         closed = update(dead_letters).where(dead_letters.c.id == letter.number)
         connection.execute(closed.values(status="retried", closed_at=now))
+        return True
+
+
+def _is_open(connection: Connection, letter: Letter) -> bool:
+    # Since it was listed, a person may have discarded it, or have had its customer forgotten.
+    mine = select(dead_letters.c.id).where(OPEN, dead_letters.c.id == letter.number)
+    return connection.execute(mine).first() is not None
 
 
 def _letter(row: Any) -> Letter:  # noqa: ANN401  # rows are typed by position only

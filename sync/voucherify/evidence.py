@@ -2,7 +2,8 @@
 
 Kept: everything but names of people, metadata, who did it (`event_source`) and a customer's fields
 beside its ids and e-mail. The e-mail stays while the letter is open, since a retry may need it.
-Whatever `wire` reads is kept in any case: reading the evidence gives the item's own verdict.
+Whatever `wire` reads is kept in any case: reading the evidence gives the item's own verdict. Only a
+campaign's name is kept no longer once the object does not say that it is one.
 """
 
 import hashlib
@@ -47,7 +48,7 @@ def _stripped(value: object, depth: int, under: str) -> object:
 def _is_kept(key: str, within: Mapping[str, object], under: str) -> bool:
     if under == "customer":
         return key in OF_A_CUSTOMER
-    if key in READ or (key == "name" and under == "campaign"):
+    if key in READ or (key == "name" and under == within.get("object") == "campaign"):
         return True
     if key in PERSONAL or any(word in key.lower() for word in PERSONAL_WORDS):
         return False

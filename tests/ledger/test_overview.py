@@ -54,3 +54,17 @@ def test_everybody_is_read_up_to_the_oldest_asking(ledger, now):
         reading.window_read(who, EVER, (), None, now + timedelta(hours=hours))
 
     assert overview(ledger).read_since == now
+
+
+def test_each_destination_has_figures_of_its_own(ledger, unassigned, now):
+    reading = RunProgress(ledger, "run-1", now)
+    for name in ("sql-1", "sql-2"):
+        admit(ledger, name, now)
+    reading.select_listed(["a"], (), LISTING)
+    reading.window_read("a", EVER, [unassigned("rh_1")], now, now)
+    for name in ("sql-1", "sql-2"):
+        Deliveries(ledger, name, "run-1").enqueue()
+    done = Settlement("rh_1", Status.DELIVERED, Outcome(Result.REMOVED))
+    Deliveries(ledger, "sql-2", "run-1").settle([done], now)
+
+    assert overview(ledger).deliveries == {"sql-1": {"pending": 1}, "sql-2": {"delivered": 1}}

@@ -471,6 +471,21 @@ def test_customers_that_never_come_from_standard_input_are_not_waited_for(shop):
     assert ended.is_in_order()
 
 
+def test_what_was_typed_lies_nowhere_once_the_process_was_killed(shop, tmp_path):
+    """It may be an export with the e-mail addresses of everybody."""
+    (place := tmp_path / "temporary").mkdir()
+    people = "".join(f"{each.customer_id},ann@example.com\n" for each in shop.world.customers)
+    shop.playground.set_faults(f"path:/activity 2- {STALL}")
+    with started(shop, "run", "--customers", "-", typed=True, TMPDIR=str(place)) as process:
+        process.stdin.write(f"customer_id,email\n{people}")
+        process.stdin.close()
+        wait_until(lambda: activity_calls(shop) >= 2, process)
+        process.kill()
+        process.wait(timeout=30)
+
+    assert list(place.rglob("*")) == []
+
+
 def test_a_reader_who_stopped_reading_keeps_nobody(shop):
     """Standard output is a pipe that is full, so that printing blocks."""
     ours, theirs = os.pipe()

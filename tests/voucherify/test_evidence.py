@@ -81,13 +81,21 @@ def test_a_setting_that_changed_makes_the_evidence_valid(event, asked):
     assert (again.unassignment.email, again.unassignment.code) == ("ann@example.com", "REFAPI-1L8")
 
 
-@pytest.mark.parametrize(
-    "path", ["object", "holder__object", "voucher__object", "campaign__object"]
-)
+@pytest.mark.parametrize("path", ["object", "holder__object", "voucher__object"])
 def test_an_object_that_calls_itself_a_customer_gets_the_same_verdict_again(event, asked, path):
     item = event(**{path: "customer"})
 
     assert read_item(json.loads(evidence_of(item)), asked()) == read_item(item, asked())
+
+
+@pytest.mark.parametrize("kind", ["customer", "", None, ["campaign"]])
+def test_the_name_of_what_does_not_say_that_it_is_a_campaign_is_not_kept(event, asked, kind):
+    item = event(campaign__object=kind, campaign__name="Ann Smith")
+
+    evidence = evidence_of(item)
+
+    assert "Ann Smith" not in evidence
+    assert isinstance(read_item(json.loads(evidence), asked()).finding, Unassigned)
 
 
 def test_evidence_is_ascii_whatever_the_event_holds(event, asked):

@@ -5,7 +5,8 @@ import pytest
 from sync.jobs.letters import RetryRules, retry
 from sync.jobs.run import run
 from sync.jobs.selection import CustomerSource
-from sync.ledger.letters import open_letters
+from sync.ledger.forgotten import forget
+from sync.ledger.letters import discard, open_letters
 from sync.ledger.tables import dead_letters, unassignments
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome
@@ -118,6 +119,17 @@ def test_letters_are_retried_each_for_itself(shop, read, again):
     assert len(open_letters(shop.ledger)) == 1
 
 
+def test_what_became_of_a_letter_is_told_with_its_number(shop, read):
+    letters = read(event("campaign"), event("holder", own_id="evcus_2"))
+
+    retried = retry(shop.ledger, letters[::-1], LENIENT, "retry-1", shop.clock)
+
+    assert [(each.number, each.closed) for each in retried] == [
+        (letters[1].number, False),
+        (letters[0].number, True),
+    ]
+
+
 def test_a_row_of_the_customers_list_stays_with_its_reason(shop, again):
     shop.voucherify.happens("cust_1")
     shop.voucherify.invalid_rows = [Invalid("sha256:1", "no usable id", '{"customer": {}}')]
@@ -184,6 +196,65 @@ def test_an_assignment_without_a_code_keeps_the_letter_of_its_customer_open(shop
     assert "holding rh_2; their codes are not known" in text
     assert open_letters(shop.ledger)[0].reason == text
     assert [row["holder_id"] for row in shop.rows(unassignments)] == ["rh_1"]
+
+
+@pytest.fixture
+def listed(shop, read, gone, ended):
+    """Give one open letter of each kind, as somebody listed it who is about to retry it."""
+
+    def listed(kind):
+        if kind == "event":
+            read(event("campaign"))
+        elif kind == "customer":
+            gone("rh_1")
+        else:
+            shop.voucherify.happens("cust_1", ended("rh_1"))
+            shop.crm.answers["rh_1"] = [Outcome.rejected("several contacts match")]
+            run(shop.parts(), ALL)
+        letters = open_letters(shop.ledger)
+        assert [each.kind for each in letters] == [kind]
+        return letters
+
+    return listed
+
+
+KINDS = pytest.mark.parametrize("kind", ["event", "customer", "delivery"])
+ANYTHING = RetryRules(lenient=True, on_gone="unassign")
+MEANWHILE = (True, "was closed by somebody else meanwhile")
+
+
+@KINDS
+def test_a_letter_discarded_since_it_was_listed_is_not_delivered(shop, listed, kind):
+    letters = listed(kind)
+    heard = list(shop.crm.heard)
+    discard(shop.ledger, [each.number for each in letters], shop.clock())
+
+    (retried,) = retry(shop.ledger, letters, ANYTHING, "retry-1", shop.clock)
+    run(shop.parts(), CustomerSource("none", ()))
+
+    assert (retried.closed, retried.text) == MEANWHILE
+    assert shop.crm.heard == heard
+
+
+@KINDS
+def test_a_person_forgotten_since_a_letter_was_listed_does_not_come_back(shop, listed, kind):
+    letters = listed(kind)
+    forget(shop.ledger, "cust_1", shop.clock(), drop_pending=True)
+
+    (retried,) = retry(shop.ledger, letters, ANYTHING, "retry-1", shop.clock)
+
+    assert (retried.closed, retried.text) == MEANWHILE
+    assert shop.rows(unassignments) == shop.rows(dead_letters) == []
+
+
+def test_an_event_discarded_since_it_was_listed_gets_no_new_reason(shop, read):
+    letters = read(event("campaign", voucher={"id": "v_1", "code": ""}))
+    discard(shop.ledger, [each.number for each in letters], shop.clock())
+    before = shop.rows(dead_letters)
+
+    retry(shop.ledger, letters, LENIENT, "retry-1", shop.clock)
+
+    assert shop.rows(dead_letters) == before
 
 
 def test_a_closed_letter_keeps_no_event(shop, read, again):

@@ -1,19 +1,27 @@
-"""A bound on the time that one answer may take, from its first byte to its last.
+"""What a connection may do to a call: answer too slowly, or break.
 
 A socket's time-out bounds each wait for some bytes. A server that gives a byte now and then never
 meets it, and could keep a call busy for hours: in the head, in the body, or in the length of a
 chunk. So each read here gets what is left of one time for the whole answer.
 """
 
+import ssl
 from http.client import HTTPResponse
 from io import BufferedReader, RawIOBase
 from socket import socket
 from time import monotonic
 from typing import Any
 
+from requests import exceptions
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import LocationParseError
+
+from sync.errors import HoldersyncError, RetryError, TellUserError
+
+NO_PROXY = (exceptions.InvalidURL, exceptions.InvalidSchema, LocationParseError)
+CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 class AnswersInTime(HTTPAdapter):
@@ -38,6 +46,32 @@ class AnswersInTime(HTTPAdapter):
         if isinstance(manager, ProxyManager):
             manager.pool_classes_by_scheme = self._pools
         return manager
+
+
+def failure_of(error: Exception) -> HoldersyncError:
+    """Give what follows from an error of the libraries below: try again, or tell the user."""
+    # A handshake that was cut off is a busy server's or balancer's; what else TLS finds wrong stays
+    # wrong. A plain OSError comes from requests, before anything is sent.
+    is_tls = isinstance(error, exceptions.SSLError) and not _was_cut_off(error)
+    if is_tls or type(error) is OSError:
+        return TellUserError(
+            "no trusted TLS connection: the server's certificate is not accepted, or the address "
+            "does not speak https. For a private CA, REQUESTS_CA_BUNDLE names its file"
+        )
+    if isinstance(error, NO_PROXY):
+        return TellUserError(
+            "the proxy of HTTPS_PROXY or ALL_PROXY is none: write http://HOST:PORT"
+        )
+    return RetryError(f"no whole answer ({type(error).__name__})")
+
+
+def _was_cut_off(error: object) -> bool:
+    # OpenSSL's error is wrapped by urllib3, and that by requests, each as an argument.
+    while isinstance(error, Exception):
+        if isinstance(error, CUT_OFF):
+            return True
+        error = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return False
 
 
 class _Timed(RawIOBase):
