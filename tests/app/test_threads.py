@@ -1,7 +1,6 @@
 """What a fetch that was left behind can still do: nothing; and a listing that does not hold up."""
 
 import threading
-from concurrent.futures import Executor, Future
 
 import pytest
 
@@ -9,6 +8,7 @@ from sync.app.threads import Gate, ListingAside
 from sync.errors import ParkError, UnavailableError
 from sync.operate.workers import Workers
 from sync.transport import Observed
+from tests.inline import Inline
 
 SOON = 10.0
 
@@ -96,16 +96,6 @@ def test_closing_waits_for_who_is_inside_and_shutting_does_not():
     may_go_on.set()
     assert closed.wait(SOON)
     assert pacer.told == ["reserve"]
-
-
-class Inline(Executor):
-    def submit(self, fn, /, *args, **kwargs):
-        future = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # as a worker does: the future tells it
-            future.set_exception(error)
-        return future
 
 
 class Lister:

@@ -10,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from sync.errors import ParkError
+from sync.ledger.backfills import BackfillProgress, begin
 from sync.ledger.budget import Allowance, Budget
 from sync.ledger.opening import open_existing
+from sync.ledger.reading import RunProgress
 from sync.model.allowance import Rate, Reserve, Share
 from sync.model.event import Assigned, Invalid, Unassigned
 from sync.model.unassignment import (
@@ -23,6 +25,7 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
+from sync.model.window import Window
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 NOBODY = 65_534
@@ -227,3 +230,17 @@ def caller_of():
 @pytest.fixture
 def caller(ledger, clock, caller_of):
     return lambda **about: caller_of(ledger, clock, **about)
+
+
+@pytest.fixture
+def at(ledger, now):
+    """Give the reading of the run that begins so many hours after the first one."""
+    return lambda hours=0: RunProgress(ledger, f"run-{hours}", now + timedelta(hours=hours))
+
+
+@pytest.fixture
+def backfill(ledger, now):
+    """Give the reading of a backfill over an old window."""
+    window = Window(now - timedelta(days=60), now - timedelta(days=30))
+    mine = begin(ledger, "back-1", window, "all", now)
+    return BackfillProgress(ledger, mine.backfill_id, "run-b")

@@ -2,12 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from sync.ledger.backfills import BackfillProgress, begin
 from sync.ledger.findings import Stored
 from sync.ledger.listing import Listing
-from sync.ledger.reading import BATCH, RunProgress
+from sync.ledger.reading import BATCH
 from sync.ledger.tables import customers
 from sync.model.event import Gone, Hint
 from sync.model.window import Window
@@ -15,19 +12,6 @@ from sync.model.window import Window
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 A_DAY_AGO = datetime(2026, 3, 9, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def at(ledger, now):
-    """Give the reading of the run that begins so many hours after the first one."""
-    return lambda hours=0: RunProgress(ledger, f"run-{hours}", now + timedelta(hours=hours))
-
-
-@pytest.fixture
-def backfill(ledger, now):
-    window = Window(now - timedelta(days=60), now - timedelta(days=30))
-    mine = begin(ledger, "back-1", window, "all", now)
-    return BackfillProgress(ledger, mine.backfill_id, "run-b")
 
 
 def ids(known):

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.ledger.backfills import BackfillProgress, begin
 from sync.ledger.listing import Listing
 from sync.ledger.reading import RunProgress
 from sync.ledger.tables import customers
@@ -18,13 +17,6 @@ EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
 @pytest.fixture
 def run(ledger, now):
     return RunProgress(ledger, "run-1", now)
-
-
-@pytest.fixture
-def backfill(ledger, now):
-    window = Window(now - timedelta(days=60), now - timedelta(days=30))
-    mine = begin(ledger, "back-1", window, "file:x#1", now)
-    return BackfillProgress(ledger, mine.backfill_id, "run-b")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A shop with a real ledger: all that a job works with, one run after the other."""
 
-from concurrent.futures import Executor, Future
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,22 +24,11 @@ from sync.ledger.tables import deliveries
 from sync.model.event import Unassigned
 from sync.model.window import window_to_read
 from sync.transport import CallCount
+from tests.inline import Inline
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DESTINATION = "memory-1"
-
-
-class Inline(Executor):
-    """Runs everything at once, in the caller's thread."""
-
-    def submit(self, fn, /, *args, **kwargs):
-        future = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # as a worker does: the future tells it
-            future.set_exception(error)
-        return future
 
 
 class Watch:
