@@ -117,12 +117,19 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _database_url(text: str) -> URL | None:
-    """Read as the drivers' library will; None if it, or a driver, could make nothing of it."""
+    """Read as the drivers' library will; None if it, or a driver, could make nothing of it.
+
+    Raises:
+        ValueError: a part of the password would be taken for the host, and named to everybody.
+    """
     try:
         url = make_url(text)
         (url.host or "").encode("idna")
     except (ArgumentError, ValueError):
         return None
+    if url.get_backend_name() != "sqlite" and "@" in f"{url.host}{url.database}":
+        msg = "write an @ in a user or a password as %40"
+        raise ValueError(msg)
     unquoted = (url.username, url.password, url.database, *map(str, url.query.values()))
     is_written_so = all(is_plain(part) for part in (text, *filter(None, unquoted)))
     return url if is_written_so and (url.port is None or url.port in _PORTS) else None

@@ -57,6 +57,8 @@ def test_making_an_adapter_makes_no_file(tmp_path):
         ("postgresql://ann:s3cret\udcff@host/db", "is not a URL"),
         ("postgresql://ann:s3cret@host/db?options=%00", "is not a URL"),
         ("sqlite:///s3cret\0.db", "is not a URL"),
+        ("postgresql://ann:p@s3cret@host/db", "an @ in a user or a password as %40"),
+        ("postgresql://ann:p@s3cret/s3cret@host/db", "an @ in a user or a password as %40"),
         ("nosuch://ann:s3cret@host/db", "needs a database or driver that SQLAlchemy knows"),
         ("oracle+cx_oracle://ann:s3cret@host/db", "needs the Python module 'cx_Oracle'"),
         ("sqlite+aiosqlite:///s3cret.db", "needs "),

@@ -66,7 +66,8 @@ def test_a_base_url_with_anything_but_a_host_is_refused(text):
         "sqlite:///zażółć %41 # ledger.db",
         "postgresql://host/db",
         "postgresql+psycopg://user:pass@host:5432/db",
-        "postgresql+psycopg://user:p@ss@host:5432/db?sslmode=verify-full",
+        "postgresql+psycopg://user:p%40ss@host:5432/db?sslmode=verify-full",
+        "postgresql://user:p/ss@host/db",
         "postgresql:///db?host=/var/run/postgresql",
         "postgresql://[::1]:5432/db",
     ],
@@ -109,6 +110,14 @@ def test_a_server_that_no_driver_could_reach_is_refused(text):
         urls.parse_database_url(text)
     with pytest.raises(ValueError, match="a PostgreSQL database"):
         urls.parse_server_url(text)
+
+
+@pytest.mark.parametrize("text", ["://user:p@s3cret@host/db", "://user:p@s3/cret@host:5432/db"])
+def test_no_part_of_a_password_is_taken_for_a_host(text):
+    for read in (urls.parse_database_url, urls.parse_server_url):
+        with pytest.raises(ValueError, match="as %40") as refused:
+            read(f"postgresql{text}")
+        assert "s3" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
