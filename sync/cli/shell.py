@@ -56,12 +56,15 @@ class Shell:
     """One command's surroundings; remembers which secrets may not be shown.
 
     `stop` ends what the command does, and `crm_executor` makes all calls to the CRM.
+
+    Args:
+        crm_grace: seconds that a call to the CRM is given after a signal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, crm_grace: float = CRM_GRACE) -> None:
         self._secrets: tuple[str, ...] = ()
         self.stop = Stop()
-        self.crm_executor = self.stop.workers("crm", 1, CRM_GRACE)
+        self.crm_executor = self.stop.workers("crm", 1, crm_grace)
 
     def leave_after(self, command: Callable[[], int]) -> NoReturn:
         """Do a command and leave with its exit code; what goes wrong is told here."""

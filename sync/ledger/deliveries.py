@@ -11,10 +11,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
-    Select,
     and_,
     func,
-    literal,
     or_,
     select,
     true,
@@ -26,6 +24,7 @@ from sync.database import insert_into
 from sync.ledger.findings import open_letter
 from sync.ledger.ledger import Ledger
 from sync.ledger.personal import forget_personal_fields
+from sync.ledger.queued import not_queued
 from sync.ledger.tables import assignments, deliveries, destinations, unassignments
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.unassignment import (
@@ -70,13 +69,13 @@ class Deliveries:
         """
         with self._ledger.transaction() as connection:
             columns = ["destination", "holder_id", "status", "attempts"]
-            statement = insert_into(connection, deliveries).from_select(columns, _not_queued())
+            statement = insert_into(connection, deliveries).from_select(columns, not_queued())
             connection.execute(statement)
 
     def pending(self) -> int:
         """Count what is still to be delivered: due or not, made pending already or not."""
         mine = and_(self._mine(), deliveries.c.status == Status.PENDING)
-        to_hear = _not_queued().where(destinations.c.destination == self._destination)
+        to_hear = not_queued().where(destinations.c.destination == self._destination)
         to_come = select(func.count()).select_from(to_hear.subquery())
         with self._ledger.read_only() as connection:
             queued = connection.execute(select(func.count()).where(mine)).scalar_one()
@@ -187,27 +186,6 @@ class Deliveries:
 
     def _key(self, holder_id: HolderId) -> str:
         return f"delivery:{self._destination}:{holder_id}"
-
-
-def _not_queued() -> Select[Any]:
-    to_hear = or_(
-        unassignments.c.number > destinations.c.after_number,
-        unassignments.c.unassigned_at >= destinations.c.since,
-    )
-    queued = and_(
-        deliveries.c.destination == destinations.c.destination,
-        deliveries.c.holder_id == unassignments.c.holder_id,
-    )
-    return (
-        select(
-            destinations.c.destination,
-            unassignments.c.holder_id,
-            literal(Status.PENDING.value),
-            literal(0),
-        )
-        .select_from(unassignments.join(destinations, to_hear).outerjoin(deliveries, queued))
-        .where(deliveries.c.holder_id.is_(None))
-    )
 
 
 def _joined() -> Any:  # noqa: ANN401  # a join has no public type

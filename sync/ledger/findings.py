@@ -9,7 +9,7 @@ from sqlalchemy import Table, and_, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.forgotten import is_forgotten, names_forgotten
+from sync.ledger.forgotten import is_forgotten, without_forgotten
 from sync.ledger.hints import take_up
 from sync.ledger.tables import assignments, dead_letters, deliveries, unassignments
 from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
@@ -162,7 +162,6 @@ def _store_event_letter(
     connection: Connection, found: Invalid, asked: CustomerId | None, run_id: str, now: datetime
 ) -> bool:
     own_id = None if found.key.startswith("sha256:") else found.key
-    keeps_nothing = names_forgotten(connection, found.evidence)
     return store_letter(
         connection,
         f"event:{found.key}",
@@ -170,7 +169,7 @@ def _store_event_letter(
         found.reason,
         customer_id=asked,
         event_id=own_id,
-        evidence=None if keeps_nothing else found.evidence,
+        evidence=without_forgotten(connection, found.evidence),
         found_at=now,
         found_by=run_id,
     )

@@ -6,7 +6,7 @@ is named again, and can't be compared with another ledger's.
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,8 @@ from sqlalchemy.engine import Connection
 
 from sync.errors import NotNowError, TellUserError
 from sync.ledger.ledger import Ledger
+from sync.ledger.mentions import without
+from sync.ledger.queued import not_queued
 from sync.ledger.scratch import clear_left_behind
 from sync.ledger.tables import (
     assignments,
@@ -63,24 +65,13 @@ def is_forgotten(connection: Connection, customer_id: CustomerId) -> bool:
     return not remembered(connection, [customer_id])
 
 
-def names_forgotten(connection: Connection, evidence: str) -> bool:
-    """Tell whether an event's JSON names, anywhere in it, somebody who was to be forgotten."""
+def without_forgotten(connection: Connection, evidence: str) -> str | None:
+    """Give an event's JSON without those who were to be forgotten, as `without` does."""
     key = connection.execute(select(project.c.forget_key)).scalar()
     if key is None:
-        return False
+        return evidence
     marks = set(connection.execute(select(forgotten.c.mark)).scalars())
-    return any(_mark(key, text) in marks for text in _texts_in(json.loads(evidence)))
-
-
-def _texts_in(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts_in(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts_in(each)
+    return without(evidence, lambda text: _mark(key, text) in marks)
 
 
 def forget(ledger: Ledger, customer_id: CustomerId, now: datetime, *, drop_pending: bool) -> Erased:
@@ -101,32 +92,55 @@ def forget(ledger: Ledger, customer_id: CustomerId, now: datetime, *, drop_pendi
                 "or give --drop-pending, and the CRM will not hear of them"
             )
             raise TellUserError(msg)
-        erased = Erased(*_erase(connection, customer_id), pending)
-        _remember_the_mark(connection, customer_id, now)
+        names = _names(connection, customer_id)
+        erased = Erased(*_erase(connection, customer_id, names), pending)
+        _remember_the_marks(connection, names, now)
     _clear_what_was_erased(ledger)
     return erased
 
 
 def _pending(connection: Connection, customer_id: CustomerId) -> int:
     waiting = deliveries.c.status == Status.PENDING
-    query = select(func.count()).where(waiting, deliveries.c.holder_id.in_(_holders(customer_id)))
-    return connection.execute(query).scalar_one()
-
-
-def _erase(connection: Connection, customer_id: CustomerId) -> tuple[int, int]:
     theirs = _holders(customer_id)
-    about = or_(dead_letters.c.customer_id == customer_id, dead_letters.c.holder_id.in_(theirs))
+    queued = select(func.count()).where(waiting, deliveries.c.holder_id.in_(theirs))
+    to_come = not_queued().where(unassignments.c.customer_id == customer_id).subquery()
+    return (
+        connection.execute(queued).scalar_one()
+        + connection.execute(select(func.count()).select_from(to_come)).scalar_one()
+    )
+
+
+def _names(connection: Connection, customer_id: CustomerId) -> frozenset[str]:
+    """Give the ids under which this person may have been asked: a file may name a `source_id`."""
+    theirs = unassignments.c.customer_id == customer_id
+    sources = connection.execute(select(unassignments.c.source_id).where(theirs)).scalars()
+    return frozenset({customer_id, *filter(None, sources)})
+
+
+def _erase(
+    connection: Connection, customer_id: CustomerId, names: frozenset[str]
+) -> tuple[int, int]:
+    theirs = _holders(customer_id)
+    about = or_(dead_letters.c.customer_id.in_(names), dead_letters.c.holder_id.in_(theirs))
     letters = _delete(connection, dead_letters, about)
     _delete(connection, deliveries, deliveries.c.holder_id.in_(theirs))
     facts = _delete(connection, unassignments, unassignments.c.customer_id == customer_id)
     for table in OF_A_CUSTOMER:
-        _delete(connection, table, table.c.customer_id == customer_id)
-    # An event of this person may have stood in somebody else's list. With its quotes, since an id
-    # may be a part of another one's.
-    as_written = json.dumps(customer_id)
-    named = dead_letters.c.evidence.contains(as_written, autoescape=True)
-    connection.execute(update(dead_letters).where(named).values(evidence=None))
+        _delete(connection, table, table.c.customer_id.in_(names))
+    for name in names:
+        _clear_from_the_events_of_others(connection, name)
     return facts, letters
+
+
+def _clear_from_the_events_of_others(connection: Connection, name: str) -> None:
+    # Which letters may name this person; a database may not tell the case of letters apart.
+    as_written = json.dumps(name)[1:-1]
+    may_name = dead_letters.c.evidence.contains(as_written, autoescape=True)
+    query = select(dead_letters.c.id, dead_letters.c.evidence).where(may_name)
+    for number, evidence in connection.execute(query).all():
+        left = without(evidence, lambda text: text == name)
+        mine = update(dead_letters).where(dead_letters.c.id == number)
+        connection.execute(mine.values(evidence=left))
 
 
 def _holders(customer_id: CustomerId) -> ColumnElement[str]:
@@ -138,16 +152,16 @@ def _delete(connection: Connection, table: Table, which: ColumnElement[bool]) ->
     return connection.execute(delete(table).where(which)).rowcount
 
 
-def _remember_the_mark(connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+def _remember_the_marks(connection: Connection, names: frozenset[str], now: datetime) -> None:
     key = connection.execute(select(project.c.forget_key)).scalar()
     if key is None:
         key = secrets.token_hex(32)
         if not connection.execute(update(project).values(forget_key=key)).rowcount:
             msg = "the ledger is of no project yet: let holdersync run once, then say it again"
             raise TellUserError(msg)
-    mark = _mark(key, customer_id)
-    connection.execute(delete(forgotten).where(forgotten.c.mark == mark))
-    connection.execute(insert(forgotten).values(mark=mark, forgotten_at=now))
+    marks = [_mark(key, name) for name in names]
+    connection.execute(delete(forgotten).where(forgotten.c.mark.in_(marks)))
+    connection.execute(insert(forgotten), [{"mark": mark, "forgotten_at": now} for mark in marks])
 
 
 def _mark(key: str, customer_id: str) -> str:

@@ -11,7 +11,7 @@ from sync.ledger.destinations import admit
 from sync.ledger.forgotten import Erased, forget, is_forgotten
 from sync.ledger.ledger import Ledger
 from sync.ledger.reading import RunProgress
-from sync.ledger.tables import assignments, dead_letters, unassignments
+from sync.ledger.tables import assignments, customers, dead_letters, unassignments
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome, Result
@@ -74,6 +74,53 @@ def test_what_others_are_still_to_hear_of_keeps_nobody_from_being_forgotten(
         forget(ledger, "cust_1", now, drop_pending=False)
     assert forget(ledger, "cust_2", now, drop_pending=False) == Erased(1, 0, 0)
     assert [each["holder_id"] for each in rows(ledger, unassignments)] == ["rh_1", "rh_2"]
+
+
+def test_what_is_not_queued_yet_is_pending_too(reading, ledger, unassigned, rows, now):
+    """As after a kill between reading and delivering, or a dead letter that was retried."""
+    admit(ledger, "sql-1", now)
+    reading.page_read("cust_1", [unassigned("rh_1")], None, now)
+
+    with pytest.raises(TellUserError, match=r"^1 deliveries of this customer are pending"):
+        forget(ledger, "cust_1", now, drop_pending=False)
+    assert [each["holder_id"] for each in rows(ledger, unassignments)] == ["rh_1"]
+    assert forget(ledger, "cust_1", now, drop_pending=True) == Erased(1, 0, 1)
+
+
+def test_who_was_asked_by_an_id_of_the_merchant_s_own_is_forgotten_under_both(
+    ledger, rows, unassigned, now
+):
+    reading = RunProgress(ledger, "run-1", now)
+    reading.select_named(["shop-7"])
+    reading.page_read("cust_1", [unassigned("rh_1", source_id="shop-7")], None, now)
+
+    forget(ledger, "cust_1", now, drop_pending=True)
+
+    assert rows(ledger, customers) == []
+    with ledger.read_only() as connection:
+        assert is_forgotten(connection, "shop-7")
+        assert is_forgotten(connection, "cust_1")
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["then forgotten", "forgotten then"])
+def test_the_event_of_somebody_else_loses_only_the_person_who_is_forgotten(
+    ledger, rows, invalid, now, is_before
+):
+    """In the vendor's own example the voucher names the referrer beside the friend."""
+    event = {"holder": {"customer_id": "cust_2"}, "voucher": {"code": "A", "holder_id": "cust_1"}}
+    broken = replace(invalid(), evidence=json.dumps(event))
+
+    def read():
+        RunProgress(ledger, "run-1", now).page_read("cust_2", [broken], None, now)
+
+    if is_before:
+        read()
+    forget(ledger, "cust_1", now, drop_pending=False)
+    if not is_before:
+        read()
+
+    (letter,) = rows(ledger, dead_letters)
+    assert json.loads(letter["evidence"]) == event | {"voucher": {"code": "A", "holder_id": None}}
 
 
 def test_an_id_is_no_pattern_when_it_is_looked_for_in_the_events_of_others(
