@@ -1,6 +1,7 @@
 """`--customers`: from the text to the ids, which are read as a stream, and again if need be."""
 
 import hashlib
+import hmac
 import os
 import shutil
 import sys
@@ -51,10 +52,11 @@ class IdFile:
 
 
 @contextmanager
-def source_of(text: str, home: Path) -> Iterator[CustomerSource]:
+def source_of(text: str, home: Path, key: str) -> Iterator[CustomerSource]:
     """Give the customers that `all`, `file:PATH` or `-` stand for.
 
-    The label holds a fingerprint of the ids, so that a backfill of other ids is another one.
+    The label holds a fingerprint of the ids, so that a backfill of other ids is another one. It is
+    made under a secret `key`: of a list of one, a plain hash would still tell who that was.
 
     Raises:
         TellUserError: it is none of the three, or the file can't be read.
@@ -63,10 +65,10 @@ def source_of(text: str, home: Path) -> Iterator[CustomerSource]:
     if text == "all":
         yield CustomerSource("all")
     elif text == STDIN:
-        with _copied(_stdin(), "standard input") as copy:
+        with _copied(_stdin(), "standard input", key) as copy:
             yield copy
     elif path not in {text, ""}:
-        with _from_path(home / path) as source:
+        with _from_path(home / path, key) as source:
             yield source
     else:
         msg = f"--customers {text}: give all, file:PATH or -"
@@ -99,20 +101,20 @@ class _FromTheBegin(RawIOBase):
 
 
 @contextmanager
-def _from_path(path: Path) -> Iterator[CustomerSource]:
+def _from_path(path: Path, key: str) -> Iterator[CustomerSource]:
     name = str(path)
     with ExitStack() as stack:
         with _told(name):
             is_read_once = path.exists() and not (path.is_file() or path.is_dir())
             pipe = stack.enter_context(path.open("rb")) if is_read_once else None
         if pipe:
-            yield stack.enter_context(_copied(pipe, name))
+            yield stack.enter_context(_copied(pipe, name, key))
         else:
-            yield _from_file(lambda: path.open("rb"), name)
+            yield _from_file(lambda: path.open("rb"), name, key)
 
 
 @contextmanager
-def _copied(stream: BinaryIO, name: str) -> Iterator[CustomerSource]:
+def _copied(stream: BinaryIO, name: str, key: str) -> Iterator[CustomerSource]:
     """Give what can be read only once, as a pipe can: the ids are needed more than once.
 
     The copy has no name, so that it goes with the process, however that ends: beside the ids there
@@ -123,13 +125,14 @@ def _copied(stream: BinaryIO, name: str) -> Iterator[CustomerSource]:
             copy = stack.enter_context(TemporaryFile())
             shutil.copyfileobj(stream, copy)
             copy.flush()
-        yield _from_file(lambda: BufferedReader(_FromTheBegin(copy)), name)
+        yield _from_file(lambda: BufferedReader(_FromTheBegin(copy)), name, key)
 
 
-def _from_file(opened: Callable[[], BufferedReader], name: str) -> CustomerSource:
+def _from_file(opened: Callable[[], BufferedReader], name: str, key: str) -> CustomerSource:
     with _told(name), opened() as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
-    return CustomerSource(f"{name}#{digest}", IdFile(opened, name))
+        digest = hashlib.file_digest(content, "sha256").digest()
+    fingerprint = hmac.digest(key.encode(), digest, "sha256").hex()[:12]
+    return CustomerSource(f"{name}#{fingerprint}", IdFile(opened, name))
 
 
 @contextmanager

@@ -153,7 +153,8 @@ def _parts(
 
 def _source(ready: app.Configured, customers: str | None) -> AbstractContextManager[CustomerSource]:
     chosen = ready.settings.customers if customers is None else customers
-    return source_of(chosen, ready.settings.home)
+    key = ready.settings.app_token.get_secret_value()
+    return source_of(chosen, ready.settings.home, key)
 
 
 def _plan(

@@ -62,6 +62,8 @@ def forget_command(
             f"forgotten: {erased.unassignments} unassignments ({erased.pending} of them not told "
             f"to the CRM yet) and {erased.letters} dead letters were erased"
         )
+        if not erased.was_known:
+            say("nobody was known by this id (cust_... in Voucherify); it is kept out from now on")
         say(f"not reached from here: copies and backups of {ready.ledger_place}, and the CRM")
         return 0
 

@@ -37,7 +37,7 @@ def parse_url(value: str, home: Path) -> sa.URL:
         )
         raise TellUserError(msg) from None
     if sqlite_file(url) is None:
-        if "@" in f"{url.host}{url.database}":
+        if value.count("@") > 1:
             # A part of the password would be taken for the host, and named to everybody.
             msg = f"{SETTING}: write an @ in a user or a password as %40"
             raise TellUserError(msg)

@@ -22,8 +22,8 @@ from sync.errors import (
 from sync.jobs.enough import (
     NO_STREAK,
     SAME_IN_A_ROW,
-    UNAVAILABLE,
     Streak,
+    nobody_found,
     shown,
     too_many_alike,
     too_many_gone,
@@ -110,10 +110,10 @@ class Collector:
         self._events = EventCount()
         self._complete = 0
         self._gone: list[CustomerId] = []
+        self._unknown: list[CustomerId] = []
         self._not_again: set[CustomerId] = set()
         self._failures: list[str] = []
         self._streak = NO_STREAK
-        self._proven = False
         self._stopped_by: HoldersyncError | None = None
         self._doubted: ParkError | None = None
         self._selected = 0
@@ -133,6 +133,7 @@ class Collector:
                 self._read(iter(hinted))
             # Those who were hinted at meanwhile came on top of those who were selected.
             self._selected = self._complete + self._progress.selected()
+            self._progress.drop_unknown(self._unknown)
             self._record_gone()
         except HoldersyncError as error:
             self._stop(error)
@@ -156,7 +157,8 @@ class Collector:
                 if reading := self._in_flight.pop(future, None):
                     self._take(future, reading)
             self._look_up()
-            self._watch.read(self._ended(), self._selected)
+            ended = self._complete + self._customers.failed + len(self._gone)
+            self._watch.read(ended, self._selected)
 
     def _hinted_meanwhile(self) -> list[Known]:
         if self._stopped_by is not None:
@@ -173,9 +175,6 @@ class Collector:
                 break
             self._fetch(begin(known, self._window_of(known)))
         return bool(self._in_flight)
-
-    def _ended(self) -> int:
-        return self._complete + self._customers.failed + len(self._gone)
 
     def _fetch(self, reading: CustomerWindow) -> None:
         who = reading.known.customer_id
@@ -255,11 +254,16 @@ class Collector:
             self._streak = NO_STREAK
             self._gone.append(customer_id)
             self._not_again.add(customer_id)
+            if doubt := nobody_found(*self._absence()):
+                self._stop(doubt)
         elif isinstance(error, CustomerGoneError):
+            self._unknown.append(customer_id)
             self._fail(customer_id, error, "Voucherify never knew it: see where this id comes from")
         else:
             self._fail(customer_id, error, str(error))
-            self._lengthen_streak(error)
+            self._streak = self._streak.after(error)
+            if self._streak.length >= SAME_IN_A_ROW:
+                self._stop(too_many_alike(error))
 
     def _fail(self, customer_id: CustomerId, error: LeaveError, why: str) -> None:
         self._not_again.add(customer_id)
@@ -268,28 +272,24 @@ class Collector:
         if len(self._failures) < TOLD_BY_NAME:
             self._failures.append(f"customer {shown(customer_id)} was not read: {why}")
 
-    def _lengthen_streak(self, error: LeaveError) -> None:
-        signature = error.signature if isinstance(error, FailedError) else UNAVAILABLE
-        self._streak = self._streak.with_one(signature)
-        if self._streak.length >= SAME_IN_A_ROW:
-            self._stop(too_many_alike(error))
-
     def _record_gone(self) -> None:
         """Believe that customers were deleted, unless so many say so that it may be an error.
 
         Decided at the end, since nobody asks for a deleted customer again.
         """
-        gone = len(self._gone)
-        if gone >= SAME_IN_A_ROW and gone > max(self._complete, self._rules.gone_at_most):
+        self._doubted = too_many_gone(*self._absence())
+        if self._doubted is not None:
             # They go to the end of the line, or they alone would be asked from now on.
             self._progress.postpone(self._gone, self._now())
-            self._doubted = too_many_gone(gone)
             return
         for customer_id in self._gone:
             held = self._progress.held_by(customer_id)
             follows = what_follows(customer_id, held, self._rules.on_gone, self._now())
             self._count(self._progress.gone(follows, self._now()))
-        self._customers = replace(self._customers, gone=gone)
+        self._customers = replace(self._customers, gone=len(self._gone))
+
+    def _absence(self) -> tuple[int, int, int]:
+        return len(self._gone), self._complete, self._rules.gone_at_most
 
     def _count(self, stored: Stored) -> None:
         self._events = replace(

@@ -16,6 +16,8 @@ from sync.model.unassignment import CustomerId
 
 SAME_IN_A_ROW = 5
 """So many customers ending alike, one after the other, end the reading."""
+NOBODY_FOUND = 50
+"""So many customers that are said to be deleted, and nobody found beside them, end the reading."""
 UNAVAILABLE = "unavailable"
 OWN_ID = re.compile(r"cust_[A-Za-z0-9]{1,64}")
 
@@ -27,8 +29,9 @@ class Streak:
     signature: str = ""
     length: int = 0
 
-    def with_one(self, signature: str) -> "Streak":
-        """Count one more; another signature begins anew."""
+    def after(self, error: LeaveError) -> "Streak":
+        """Count one more customer; one that ended otherwise begins anew."""
+        signature = error.signature if isinstance(error, FailedError) else UNAVAILABLE
         return Streak(signature, self.length + 1 if signature == self.signature else 1)
 
 
@@ -44,13 +47,25 @@ def shown(customer_id: CustomerId) -> str:
     return f"with the given id sha256:{hashlib.sha256(customer_id.encode()).hexdigest()[:12]}"
 
 
-def too_many_gone(gone: int) -> ParkError:
-    """Hold back deletions that may be an error, until a person says that they are none."""
+def too_many_gone(gone: int, found: int, at_most: int) -> ParkError | None:
+    """Hold back deletions that may be an error, until a person says that they are none.
+
+    `gone` customers are said to be deleted and `found` were read; a person allows `at_most`.
+    """
+    if gone < SAME_IN_A_ROW or gone <= max(found, at_most):
+        return None
     msg = (
         f"{gone} customers, more than were found, are said to be deleted; none of that was stored. "
         f"If it is right, say so: --allow {gone}"
     )
     return ParkError(msg, by="brake")
+
+
+def nobody_found(gone: int, found: int, at_most: int) -> ParkError | None:
+    """End a reading that finds only deletions: each further call would be for nothing."""
+    if gone < NOBODY_FOUND or found or at_most:
+        return None
+    return too_many_gone(gone, found, at_most)
 
 
 def too_many_alike(error: LeaveError) -> HoldersyncError:

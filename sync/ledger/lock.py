@@ -49,13 +49,30 @@ class FileLocks:
 
     def __init__(self, ledger_file: Path) -> None:
         self._ledger_file = ledger_file
+        self._written: tuple[int, int] | None = None
 
     def held(self, name: LockName) -> AbstractContextManager[None]:
         """Hold a lock for as long as the block runs; raises as the protocol says."""
         return held(self._ledger_file, name)
 
-    def before_writing(self, connection: Connection) -> None:
-        """Do nothing: the transaction began with the right to write."""
+    def before_writing(self, _connection: Connection) -> None:
+        """Prove that the file is still in its place; the right to write it is there already.
+
+        Raises:
+            TellUserError: it was moved, removed or replaced; what is written would be lost with it.
+        """
+        try:
+            found = self._ledger_file.stat()
+        except OSError:
+            found = None
+        place = None if found is None else (found.st_dev, found.st_ino)
+        self._written = self._written or place
+        if place is None or place != self._written:
+            msg = (
+                f"the ledger {self._ledger_file} was moved, removed or replaced while it was in "
+                "use: put it back, or its copy; without it the next run begins a new one"
+            )
+            raise TellUserError(msg)
 
     def check(self) -> None:
         """Do nothing: whoever can make the ledger can make its locks."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -38,6 +38,12 @@ def is_known(connection: Connection, customer_id: CustomerId) -> bool:
         backfill_customers.c.customer_id == customer_id, backfill_customers.c.done.is_(True)
     )
     return connection.execute(named.union_all(answered).limit(1)).first() is not None
+
+
+def drop_unknown(connection: Connection, customer_ids: Sequence[CustomerId]) -> None:
+    """Delete the rows of ids that Voucherify never named."""
+    theirs = customers.c.customer_id.in_(customer_ids)
+    connection.execute(delete(customers).where(theirs, not_(NAMED)))
 
 
 def held_by(connection: Connection, customer_id: CustomerId) -> tuple[Assignment, ...]:

@@ -15,7 +15,14 @@ from sync.ledger.forgotten import remembered
 from sync.ledger.hints import drop_hints, still_hinted, take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
-from sync.ledger.people import LISTED, held_by, is_known, select_customers, store_gone
+from sync.ledger.people import (
+    LISTED,
+    drop_unknown,
+    held_by,
+    is_known,
+    select_customers,
+    store_gone,
+)
 from sync.ledger.tables import bookmarks, customers
 from sync.model.event import Finding, Gone, Hint, Invalid
 from sync.model.unassignment import Assignment, CustomerId
@@ -140,6 +147,16 @@ class Progress(ABC):
         """Drop a bookmark that Voucherify refused."""
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, self._reader, customer_id)
+
+    def drop_unknown(self, customer_ids: Sequence[CustomerId]) -> None:
+        """Keep nothing of ids that Voucherify never knew: a person may have named anything.
+
+        A backfill that is still open keeps them in its own line.
+        """
+        for start in range(0, len(customer_ids), BATCH):
+            these = customer_ids[start : start + BATCH]
+            with self._ledger.transaction() as connection:
+                drop_unknown(connection, these)
 
     def gone(self, gone: Gone, now: datetime) -> Stored:
         """Store that a customer was deleted, with what follows from it."""

@@ -6,7 +6,7 @@ ledger is migrated in the copy only. What a killed process left behind, the next
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory, gettempdir
@@ -61,14 +61,23 @@ def counting_ledger(url: URL, scratch: Ledger) -> Iterator[Ledger]:
         yield ledger
 
 
-def clear_left_behind() -> None:
-    """Remove the copies of processes that were killed; they hold what the ledger held."""
+def clear_left_behind() -> bool:
+    """Remove the copies of processes that were killed; they hold what the ledger held.
+
+    Tells whether others are left, because their owners are still at work.
+    """
+    at_work = False
     for owner in Path(gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
-        # Whoever is still at work holds the lock; somebody else's folder is not ours to open. One
-        # without a copy is being made just now.
+        # Somebody else's folder is not ours to open. One without a copy is being made just now.
         if owner.with_name(COPY).exists():
-            with suppress(OSError, Timeout), FileLock(owner, blocking=False):
-                rmtree(owner.parent)
+            try:
+                with FileLock(owner, blocking=False):
+                    rmtree(owner.parent)
+            except Timeout:
+                at_work = True
+            except OSError:
+                continue
+    return at_work
 
 
 @contextmanager

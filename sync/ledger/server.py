@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from sync.errors import NotNowError, TellUserError
 from sync.ledger.lock import LockName, LockTakenError
@@ -156,9 +156,12 @@ class ServerLocks:
 
     def _take(self, name: LockName) -> None:
         session = self._connected()
-        taken = session.exec_driver_sql(
-            f"SELECT pg_try_advisory_lock({self._space}, {NUMBERS[name]})"
-        )
+        try:
+            taken = session.exec_driver_sql(
+                f"SELECT pg_try_advisory_lock({self._space}, {NUMBERS[name]})"
+            )
+        except PendingRollbackError:
+            raise _lost(self._where) from None
         if not taken.scalar_one():
             raise LockTakenError(name)
         self._held.add(name)
@@ -167,7 +170,7 @@ class ServerLocks:
         self._held.discard(name)
         # A lost connection has released it already.
         if self._session is not None:
-            with suppress(DBAPIError):
+            with suppress(SQLAlchemyError):
                 self._session.exec_driver_sql(
                     f"SELECT pg_advisory_unlock({self._space}, {NUMBERS[name]})"
                 )
@@ -191,24 +194,25 @@ class ServerLocks:
             engine.dispose()
         if not is_seen:
             msg = (
-                "HOLDERSYNC_LOCK_URL leads to another server than HOLDERSYNC_LEDGER_URL: it has "
-                "to be a direct connection to the ledger's own server"
+                "HOLDERSYNC_LOCK_URL leads to another server or database than "
+                "HOLDERSYNC_LEDGER_URL: it has to be a direct connection to the ledger's own"
             )
             raise TellUserError(msg)
 
     def _close_if_idle(self) -> None:
         if self._session is not None and not self._held:
-            with suppress(DBAPIError):
+            with suppress(SQLAlchemyError):
                 self._session.invalidate()
-            self._session.close()
+                self._session.close()
             self._session = None
 
 
 def _is_held(connection: Connection, proof: int) -> bool:
-    # A lock on one large number is shown as its two halves.
+    # A lock on one large number is shown as its two halves. Each database has locks of its own.
     query = text(
         "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted "
-        "AND objsubid = 1 AND classid::bigint = :high AND objid::bigint = :low)"
+        "AND objsubid = 1 AND classid::bigint = :high AND objid::bigint = :low "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
     )
     halves = {"high": proof >> 32, "low": proof & 0xFFFFFFFF}
     return bool(connection.execute(query, halves).scalar_one())

@@ -127,7 +127,7 @@ def _database_url(text: str) -> URL | None:
         (url.host or "").encode("idna")
     except (ArgumentError, ValueError):
         return None
-    if url.get_backend_name() != "sqlite" and "@" in f"{url.host}{url.database}":
+    if url.get_backend_name() != "sqlite" and text.count("@") > 1:
         msg = "write an @ in a user or a password as %40"
         raise ValueError(msg)
     unquoted = (url.username, url.password, url.database, *map(str, url.query.values()))

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from sync.errors import TellUserError
+from sync.errors import NotNowError, TellUserError
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.forgotten import Erased, forget, is_forgotten
 from sync.ledger.ledger import Ledger
 from sync.ledger.reading import RunProgress
+from sync.ledger.scratch import scratch_copy
 from sync.ledger.tables import assignments, customers, dead_letters, unassignments
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Invalid
@@ -121,6 +122,13 @@ def test_the_event_of_somebody_else_loses_only_the_person_who_is_forgotten(
 
     (letter,) = rows(ledger, dead_letters)
     assert json.loads(letter["evidence"]) == event | {"voucher": {"code": "A", "holder_id": None}}
+
+
+def test_a_copy_that_is_in_use_is_told_of(ledger, url, now):
+    with scratch_copy(url), pytest.raises(NotNowError, match="run the same command again"):
+        forget(ledger, "cust_1", now, drop_pending=False)
+
+    assert not forget(ledger, "cust_1", now, drop_pending=False).was_known
 
 
 def test_an_id_is_no_pattern_when_it_is_looked_for_in_the_events_of_others(

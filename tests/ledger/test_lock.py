@@ -1,15 +1,19 @@
 """Locks: one holder, who is named, and none behind a process that was killed."""
 
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from sync.errors import TellUserError
 from sync.ledger.lock import LockTakenError, held
+from sync.ledger.opening import create_or_open, locks_of
 from sync.ledger.runs import RunStart, finish_run, latest_runs, start_run
 
 HOLD = """
@@ -39,6 +43,28 @@ def holder(tmp_path):
             return child
 
         yield start
+
+
+def moved(path):
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def replaced(path):
+    moved(path)
+    shutil.copy(path.with_name("elsewhere.db"), path)
+
+
+@pytest.mark.parametrize("change", [Path.unlink, moved, replaced])
+def test_nothing_is_written_into_a_ledger_that_is_not_in_its_place(tmp_path, change):
+    url = make_url(f"sqlite:///{tmp_path / 'ledger.db'}")
+    locks = locks_of(url)
+    with locks.held("run"), closing(create_or_open(url, locks=locks)) as ledger:
+        with ledger.transaction():
+            pass
+        change(tmp_path / "ledger.db")
+
+        with pytest.raises(TellUserError, match="moved, removed or replaced"), ledger.transaction():
+            pass
 
 
 @pytest.fixture

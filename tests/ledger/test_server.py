@@ -175,6 +175,21 @@ def test_who_lost_the_lock_writes_nothing_more(ledger, url, cut, rows):
     assert [row["customer_id"] for row in rows(ledger, customers)] == ["cust_after", "cust_before"]
 
 
+def test_who_lost_one_lock_gets_no_other_and_leaves_in_order(url, cut):
+    locks = locks_of(url)
+    with locks.held("run"), closing(create_or_open(url)):
+        assert cut() >= 1
+        for _ in range(2):
+            with (
+                pytest.raises(NotNowError, match=r"(was|were) lost"),
+                locks.held("deliver"),
+            ):
+                pass
+
+    with locks.held("run"), locks.held("deliver"):
+        pass
+
+
 def test_what_was_begun_when_the_lock_was_lost_is_all_or_nothing(ledger, url, server, rows):
     def write_and_lose(ours):
         with ours.transaction() as connection:
@@ -237,6 +252,15 @@ def test_locks_on_another_server_are_refused(url, free_server):
     with (
         pytest.raises(TellUserError, match="HOLDERSYNC_LOCK_URL leads to another server"),
         locks_of(url, elsewhere).held("run"),
+    ):
+        pass
+
+
+def test_locks_in_another_database_of_the_same_server_are_refused(url):
+    """Each database has locks of its own: two runs would both get them."""
+    with (
+        pytest.raises(TellUserError, match="leads to another server or database"),
+        locks_of(url, url.set(database="postgres")).held("run"),
     ):
         pass
 

@@ -153,5 +153,6 @@ def test_a_file_with_more_lines_than_calls_is_parked_and_gone_on_with(asking, lo
 
     assert (result.code, result.json["parked_by"]) == (75, "budget")
     assert result.json["customers"]["selected"] == lines + 3
-    assert asking.shop.ledger("SELECT count(*) FROM customers") == [(lines + 3,)]
+    # Two of three calls went to ids that Voucherify never knew; nothing of those is kept.
+    assert asking.shop.ledger("SELECT count(*) FROM customers") == [(lines + 1,)]
     tell(f"{lines + 6} lines of customers")

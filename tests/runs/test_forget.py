@@ -141,8 +141,11 @@ def test_the_dead_letters_of_a_forgotten_person_go_too(full):
 def test_whoever_is_unknown_can_be_forgotten_beforehand(full):
     new = full.playground.add_customer()
 
-    assert full.command("forget", new.customer_id).code == 0
+    result = full.command("forget", new.customer_id)
     full.run()
+
+    assert result.code == 0
+    assert "nobody was known by this id" in result.out
 
     assert full.ledger("SELECT 1 FROM customers WHERE customer_id = ?", new.customer_id) == []
 

@@ -112,7 +112,14 @@ def test_a_server_that_no_driver_could_reach_is_refused(text):
         urls.parse_server_url(text)
 
 
-@pytest.mark.parametrize("text", ["://user:p@s3cret@host/db", "://user:p@s3/cret@host:5432/db"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "://user:p@s3cret@host/db",
+        "://user:p@s3/cret@host:5432/db",
+        "://user:p@s3cret/db?x@host/db",
+    ],
+)
 def test_no_part_of_a_password_is_taken_for_a_host(text):
     for read in (urls.parse_database_url, urls.parse_server_url):
         with pytest.raises(ValueError, match="as %40") as refused:

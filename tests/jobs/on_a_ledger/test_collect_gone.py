@@ -42,6 +42,16 @@ def test_who_was_never_known_failed_and_is_not_recorded_as_gone(shop):
     assert open_letters(shop.ledger) == []
 
 
+def test_of_what_voucherify_never_knew_nothing_is_kept(shop):
+    """It may be anything that somebody took for an id, an e-mail address for example."""
+    shop.voucherify.happens("cust_1")
+    shop.voucherify.gone.add("ann@example.com")
+
+    shop.collect(named=["ann@example.com"])
+
+    assert [row["customer_id"] for row in shop.rows(customers)] == ["cust_1"]
+
+
 def test_who_was_never_known_is_failed_each_time(shop):
     shop.voucherify.gone.add("typing-error")
 
@@ -135,6 +145,18 @@ def test_five_or_more_and_more_than_were_read_are_not_believed_without_a_person_
     assert collected.customers == CustomerCount(selected=gone + stay, asked=gone + stay, **counted)
     assert recorded(shop) == (ids[stay:] if believed else [])
     assert (collected.doubted is None) is believed
+
+
+def test_where_nobody_at_all_is_found_not_everybody_is_asked(shop, people):
+    """As behind the address of another project, where every call would be for nothing."""
+    people(stay=0, gone=70)
+
+    collected = shop.collect(in_line=1)
+
+    assert collected.customers == CustomerCount(selected=70, asked=50, left=70)
+    assert collected.stopped_by.by == collected.doubted.by == "brake"
+    assert recorded(shop) == []
+    assert shop.collect(gone_at_most=70).customers.gone == 70
 
 
 def test_deletions_that_are_not_believed_park_by_the_brake_and_change_nothing(shop, begun):
