@@ -40,7 +40,8 @@ def meanwhile(shop, act, after=20):
             time.sleep(0.005)
         act()
 
-    shop.playground.set_faults("path:/activity * delay 0.02")
+    # What comes later is slow, so that the actor comes in between on a busy machine too.
+    shop.playground.set_faults(f"path:/activity {after + 1}- delay 0.3")
     actor = threading.Thread(target=wait_and_act)
     actor.start()
     yield
