@@ -8,7 +8,7 @@ anew.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from time import monotonic
@@ -75,6 +75,17 @@ class Pacer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One request, which may be sent more than once: sent again, it must change nothing more."""
+
+    url: str
+    params: Sequence[tuple[str, str]] = ()
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer; header names are compared without case."""
 
@@ -109,7 +120,7 @@ class _Lost(stop_base):
 
 
 class Transport:
-    """Sends GET requests for one host, with one session per thread.
+    """Sends requests to one host, with one session per thread.
 
     Redirects are not followed, since they would carry the credentials along; TLS is verified;
     `.netrc` is not read; proxies and a private CA are taken from the environment as requests does,
@@ -150,13 +161,8 @@ class Transport:
         """The calls so far."""
         return self._count
 
-    def get(
-        self,
-        url: str,
-        params: Sequence[tuple[str, str]],
-        judge: Callable[[Answer], Accepted],
-    ) -> Accepted:
-        """Get what `judge` makes of an answer that it accepts.
+    def send(self, call: Call, judge: Callable[[Answer], Accepted]) -> Accepted:
+        """Give what `judge` makes of an answer that it accepts.
 
         `judge` raises `RetryError` for an answer that may be better next time, or any other error
         to end the call; the vendor's client knows which.
@@ -179,12 +185,21 @@ class Transport:
             reraise=True,
         )
         try:
-            accepted: Accepted = attempts(self._attempt, url, params, judge, attempts, lost)
+            accepted: Accepted = attempts(self._attempt, call, judge, attempts, lost)
         except RetryError as error:
             tries = attempts.statistics["attempt_number"]
             msg = f"{error}; given up after {tries} attempts, the next run tries again"
             raise UnavailableError(msg) from error
         return accepted
+
+    def get(
+        self,
+        url: str,
+        params: Sequence[tuple[str, str]],
+        judge: Callable[[Answer], Accepted],
+    ) -> Accepted:
+        """Get what `judge` makes of an answer that it accepts; raises as `send` does."""
+        return self.send(Call(url, params), judge)
 
     def close(self) -> None:
         """Close the sessions of all threads."""
@@ -195,8 +210,7 @@ class Transport:
 
     def _attempt(
         self,
-        url: str,
-        params: Sequence[tuple[str, str]],
+        call: Call,
         judge: Callable[[Answer], Accepted],
         attempts: Retrying,
         lost: _Lost,
@@ -208,19 +222,22 @@ class Transport:
                 self._wait(seconds)
             began = self._clock()
             again = attempts.statistics["attempt_number"] > 1
-            return judge(self._send(url, params, again=again))
+            return judge(self._send(call, again=again))
         finally:
             if began is not None:
                 lost.seconds += self._clock() - began
             self._pacer.end(started=began is not None)
 
-    def _send(self, url: str, params: Sequence[tuple[str, str]], *, again: bool) -> Answer:
+    def _send(self, call: Call, *, again: bool) -> Answer:
         patience = self._patience
         self._tally(made=1, retried=int(again))
         try:
-            with self._session().get(
-                url,
-                params=list(params),
+            with self._session().request(
+                call.method,
+                call.url,
+                params=list(call.params),
+                headers=call.headers,
+                data=call.body,
                 timeout=(patience.connect, patience.read),
                 allow_redirects=False,
                 proxies={"http": ""},

@@ -1,0 +1,192 @@
+"""The mapping: how a contact is found, and in which fields of it a code is kept.
+
+One small TOML file of the merchant's own; `config/mapping.example.toml` explains each key. It is
+read once, at the start, and whatever is wrong with it is told by the place in the file.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from sync.crm.adapter import TellUserError
+
+ANY_CAMPAIGN = "*"
+DEFAULT_ROLE = "REFEREE"
+Known = Literal["customer_id", "source_id", "email"]
+"""What is known of a customer, and can name a contact."""
+TOLD = ("unassigned_at", "event_id", "holder_id", "code", "voucher_id", "campaign_id", "role")
+"""What a value of `set` may tell, in braces."""
+
+_RULE = re.compile(
+    r"\s*(?P<where>record_id|email|prop:\S+)\s*=\s*(?P<what>customer_id|source_id|email)\s*"
+)
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class FindRule:
+    """One way to the contact: `field` of the CRM holds what is known as `known`.
+
+    `field` is None for the CRM's own record id.
+    """
+
+    field: str | None
+    known: Known
+
+
+def _read_rule(text: object) -> FindRule:
+    match = _RULE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        msg = 'is no rule such as "prop:voucherify_id = customer_id"'
+        raise ValueError(msg)
+    where = match["where"]
+    field = None if where == "record_id" else where.removeprefix("prop:")
+    known: Any = match["what"]
+    return FindRule(field, known)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        msg = "is empty"
+        raise ValueError(msg)
+    return text
+
+
+def _tells_what_is_known(text: str) -> str:
+    unknown = [name for name in _PLACEHOLDER.findall(text) if name not in TOLD]
+    if unknown:
+        msg = f"tells {{{unknown[0]}}}, which is not one of {', '.join(TOLD)}"
+        raise ValueError(msg)
+    return text
+
+
+Name = Annotated[StrictStr, AfterValidator(_not_blank)]
+Rule = Annotated[FindRule, BeforeValidator(_read_rule)]
+Template = Annotated[StrictStr, AfterValidator(_tells_what_is_known)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+class Slot(_Part):
+    """The fields of a contact in which the codes of one campaign and role are kept.
+
+    Attributes:
+        campaign: its id or name; `*` is any.
+        role: of the holder.
+        code: the field that holds the code.
+        holder_id: the field that holds the assignment's id, if there is one.
+        campaign_field: the field that holds the campaign's id or name, for `code+campaign`.
+        match: what has to be shown for the slot to be this assignment's.
+        multi: what separates the codes, where the field holds several.
+        clear: further fields that are emptied with the code.
+        set: further fields and what is written into them.
+    """
+
+    campaign: Name = ANY_CAMPAIGN
+    role: Name = DEFAULT_ROLE
+    code: Name
+    holder_id: Name | None = None
+    campaign_field: Name | None = None
+    match: Literal["holder_id", "code", "code+campaign"] = "code"
+    multi: Annotated[StrictStr, Field(min_length=1)] | None = None
+    clear: tuple[Name, ...] = ()
+    set: Mapping[Name, Template] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.match == "holder_id" and self.holder_id is None:
+            msg = "match = holder_id needs holder_id, the field that holds that id"
+            raise ValueError(msg)
+        if self.match == "code+campaign" and self.campaign_field is None:
+            msg = "match = code+campaign needs campaign_field, the field that holds the campaign"
+            raise ValueError(msg)
+        if self.multi is not None and (self.match != "code" or self.holder_id):
+            msg = "multi needs match = code, and no holder_id: a list of codes names no assignment"
+            raise ValueError(msg)
+        fields = self.written()
+        twice = sorted({field for field in fields if fields.count(field) > 1})
+        if twice:
+            msg = f"the field {twice[0]} has two meanings"
+            raise ValueError(msg)
+        return self
+
+    def written(self) -> list[str]:
+        """Give the fields that an unassignment may change."""
+        own = [self.code, self.holder_id, self.campaign_field]
+        return [*filter(None, own), *self.clear, *self.set]
+
+    def tells_assignments_apart(self) -> bool:
+        """Tell whether the contact itself shows which assignment its code is of."""
+        return self.match == "holder_id"
+
+
+class SlotMapping(_Part):
+    """Where contacts are, how one is found, and its slots; the first that fits is the one."""
+
+    object: Name | None = None
+    find: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    slot: Annotated[tuple[Slot, ...], Field(min_length=1)]
+
+    def fields(self) -> tuple[str, ...]:
+        """Give all fields that are read: of the slots, in order, each once."""
+        named = (field for slot in self.slot for field in slot.written())
+        return tuple(dict.fromkeys(named))
+
+    def fingerprint(self) -> str:
+        """Give eight hex digits: another meaning of the file is another destination."""
+        return sha256(repr(self).encode()).hexdigest()[:8]
+
+
+def read_mapping(path: Path, setting: str) -> SlotMapping:
+    """Read a mapping; `setting` is the name of the setting that leads to it.
+
+    Raises:
+        TellUserError: it can't be read, is no TOML, or says what can't be; names the place.
+    """
+    try:
+        with path.open("rb") as file:
+            told = tomllib.load(file)
+    except OSError as error:
+        msg = f"{setting}: the mapping {path} can't be read ({error.strerror}): name another file"
+        raise TellUserError(msg) from None
+    except ValueError as error:
+        where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8"
+        msg = f"{setting}: the mapping {path} is no TOML ({where})"
+        raise TellUserError(msg) from None
+    try:
+        return SlotMapping.model_validate(told)
+    except ValidationError as error:
+        lines = "".join(f"\n  {_place(each)}: {_what(each)}" for each in error.errors())
+        msg = f"{setting}: the mapping {path} has to be changed:{lines}"
+        raise TellUserError(msg) from None
+
+
+def _place(error: ErrorDetails) -> str:
+    parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in error["loc"]]
+    return "".join(parts).removeprefix(".") or "the file"
+
+
+def _what(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "is no key of a mapping"
+    return error["msg"].removeprefix("Value error, ")

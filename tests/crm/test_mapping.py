@@ -1,0 +1,107 @@
+"""The mapping is read whole, or refused by the place in it."""
+
+from pathlib import Path
+
+import pytest
+
+from sync.crm.adapter import TellUserError
+from sync.crm.mapping import FindRule, read_mapping
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "mapping.example.toml"
+FIND = 'find = ["prop:voucherify_id = customer_id"]\n'
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text):
+        path = tmp_path / "mapping.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_mapping(path, "HUBSPOT_MAPPING")
+
+    return read
+
+
+def test_the_example_is_a_mapping():
+    mapping = read_mapping(EXAMPLE, "HUBSPOT_MAPPING")
+
+    assert mapping.find == (
+        FindRule("voucherify_id", "customer_id"),
+        FindRule("shop_id", "source_id"),
+    )
+    assert mapping.fields() == (
+        "voucher_code",
+        "voucher_holder_id",
+        "voucher_discount",
+        "voucher_status",
+        "voucher_ended_at",
+    )
+
+
+def test_the_example_explains_every_way_and_each_of_them_can_be_taken(read):
+    taken = EXAMPLE.read_text().replace("# [[", "[[")
+    for key in (
+        "campaign =",
+        "code =",
+        "match =",
+        "multi =",
+        "campaign_field =",
+        '"record_id',
+        '"email',
+    ):
+        taken = taken.replace(f"# {key}", key)
+
+    mapping = read(taken)
+
+    assert [slot.match for slot in mapping.slot] == ["holder_id", "code", "code+campaign"]
+    assert FindRule(None, "source_id") in mapping.find
+
+
+def test_a_slot_is_for_friends_and_any_campaign_unless_it_says_otherwise(read):
+    (slot,) = read(f'{FIND}[[slot]]\ncode = "c"\n').slot
+
+    assert (slot.campaign, slot.role, slot.match) == ("*", "REFEREE", "code")
+    assert not slot.tells_assignments_apart()
+
+
+REFUSED = {
+    "": "find: Field required",
+    FIND: "slot: Field required",
+    'find = ["shop = id"]\n[[slot]]\ncode = "c"': 'find[1]: is no rule such as "prop:',
+    "find = [7]\n[[slot]]\ncode = 'c'": "find[1]: is no rule",
+    "find = []\n[[slot]]\ncode = 'c'": "find: ",
+    f'{FIND}[[slot]]\ncode = " "': "slot[1].code: is empty",
+    f"{FIND}[[slot]]\ncode = 7": "slot[1].code: ",
+    f'{FIND}[[slot]]\ncode = "c"\n[[slot]]\ncoed = "c"': "slot[2].coed: is no key of a mapping",
+    f'{FIND}[[slot]]\ncode = "c"\nmatch = "holder_id"': "slot[1]: match = holder_id needs",
+    f'{FIND}[[slot]]\ncode = "c"\nmatch = "code+campaign"': "slot[1]: match = code+campaign needs",
+    f'{FIND}[[slot]]\ncode = "c"\nmatch = "exactly"': "slot[1].match: ",
+    f'{FIND}[[slot]]\ncode = "c"\nmulti = ";"\nholder_id = "h"': "slot[1]: multi needs",
+    f'{FIND}[[slot]]\ncode = "c"\nmulti = ""': "slot[1].multi: ",
+    f'{FIND}[[slot]]\ncode = "c"\nclear = ["c"]': "slot[1]: the field c has two meanings",
+    f'{FIND}[[slot]]\ncode = "c"\nset = {{ a = "{{email}}" }}': "slot[1].set.a: tells {email}",
+    "find = [": "is no TOML",
+    b"\xff": "is no TOML (not UTF-8)",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_mapping_that_can_not_be_is_refused_by_the_place_in_it(read, tmp_path, text):
+    with pytest.raises(TellUserError) as refused:
+        read(text)
+
+    told = str(refused.value)
+    assert told.startswith(f"HUBSPOT_MAPPING: the mapping {tmp_path / 'mapping.toml'} ")
+    assert REFUSED[text] in told
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(TellUserError, match="No such file"):
+        read_mapping(tmp_path / "none.toml", "HUBSPOT_MAPPING")
+
+
+def test_only_another_meaning_is_another_destination(read):
+    first = read(f'{FIND}[[slot]]\ncode = "c"\n')
+    same = read(f'# a comment\n{FIND}\n[[slot]]\ncode = "c"\nrole = "REFEREE"\n')
+    other = read(f'{FIND}[[slot]]\ncode = "d"\n')
+
+    assert first.fingerprint() == same.fingerprint() != other.fingerprint()
