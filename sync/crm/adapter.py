@@ -30,6 +30,7 @@ from enum import StrEnum
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from sync.errors import CredentialsRefusedError, TellUserError
+from sync.model.change import Change, Fields, Restored, Undone
 from sync.model.outcome import Outcome, Result
 from sync.model.unassignment import (
     CampaignId,
@@ -47,17 +48,25 @@ __all__ = [
     "API_VERSION",
     "CampaignId",
     "Capability",
+    "Change",
+    "ClearsByCode",
     "CredentialsRefusedError",
     "CrmAdapter",
     "CustomerId",
     "Destination",
     "EventId",
+    "Fields",
+    "HeldNow",
     "HolderId",
     "Outcome",
     "ReadsBack",
+    "Restored",
+    "Restores",
     "Result",
+    "SizesBatches",
     "TellUserError",
     "Unassignment",
+    "Undone",
     "VoucherId",
 ]
 
@@ -71,6 +80,12 @@ class Capability(StrEnum):
     """It can tell that a contact or an assignment is not in the CRM."""
     COMPARES_ON_SERVER = "compares_on_server"
     """Comparing and writing are one step in the CRM, so two writers can't cross."""
+    CLEARS_BY_CODE = "clears_by_code"
+    """It may clear a field that holds nothing but a code, and asks first: see `ClearsByCode`."""
+    RESTORES = "restores"
+    """It can write back what it cleared: see `Restores`."""
+    SIZES_BATCHES = "sizes_batches"
+    """It wants batches of its own size: see `SizesBatches`."""
 
 
 class Destination(Protocol):
@@ -92,8 +107,10 @@ class Destination(Protocol):
     def capabilities(self) -> frozenset[Capability]:
         """What it can do beyond the contract."""
 
-    def check(self) -> None:
+    def check(self) -> Sequence[str]:
         """Prove, without a write, that the CRM can be reached and written as configured.
+
+        Gives what could not be proven so, a sentence each; none is fine.
 
         Raises:
             TellUserError: with the next step to take.
@@ -135,4 +152,48 @@ class ReadsBack(Protocol):
     """What `Capability.READS_BACK` promises."""
 
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
-        """Say what `unassign` would answer now, and write nothing."""
+        """Say what `unassign` would answer now, changes included, and write nothing."""
+
+
+class HeldNow(Protocol):
+    """Knows what customers hold at this moment."""
+
+    def __call__(self, batch: Sequence[Unassignment]) -> Sequence[Unassignment]:
+        """Give the same unassignments, each with the newest assignment that is known now.
+
+        May take a while: each customer of the batch may cost a call. Raises nothing: where it
+        can't be known, what was known before stands.
+        """
+
+
+@runtime_checkable
+class ClearsByCode(Protocol):
+    """What `Capability.CLEARS_BY_CODE` promises.
+
+    A field that holds nothing but a code can't say of which assignment it is. So before it is
+    cleared, `held_now` is asked, about no more unassignments than need it, and what it says is
+    newer is left alone.
+    """
+
+    def ask_by(self, held_now: HeldNow) -> None:
+        """Take what is to be asked from now on."""
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """What `Capability.RESTORES` promises."""
+
+    def restore(self, changes: Sequence[Change], *, dry_run: bool) -> Sequence[Restored]:
+        """Write back what the changes name, where the CRM still shows what they left.
+
+        One answer each, in the same order. A later change comes before an earlier one of the same
+        record. With `dry_run` it says what it would answer now, and writes nothing.
+        """
+
+
+@runtime_checkable
+class SizesBatches(Protocol):
+    """What `Capability.SIZES_BATCHES` promises."""
+
+    def batch_size(self, due: int) -> int:
+        """Say how many of `due` unassignments `unassign` should be given at once, at least 1."""

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 from sync.crm.adapter import (
     Capability,
+    ClearsByCode,
     Destination,
+    HeldNow,
     Outcome,
     ReadsBack,
     Result,
+    SizesBatches,
     Unassignment,
 )
 
@@ -50,9 +53,18 @@ class DryRun:
         """Each unassignment that `unassign` was given, and what it answered, in that order."""
         return tuple(self._told)
 
-    def check(self) -> None:
+    def check(self) -> Sequence[str]:
         """Check the wrapped adapter; a check writes nothing."""
-        self._adapter.check()
+        return self._adapter.check()
+
+    def ask_by(self, held_now: HeldNow) -> None:
+        """Let the wrapped adapter ask so, if it asks."""
+        if isinstance(self._adapter, ClearsByCode):
+            self._adapter.ask_by(held_now)
+
+    def batch_size(self, due: int) -> int:
+        """Give the wrapped adapter's size, or all at once: nothing is sent in vain."""
+        return self._adapter.batch_size(due) if isinstance(self._adapter, SizesBatches) else due
 
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Say what the wrapped adapter would answer now, or `NOT_ASKED` if it can't."""

@@ -1,12 +1,14 @@
-"""The mapping: how a contact is found, and in which fields of it a code is kept.
+"""The mapping: how a record of the CRM is found, and which fields of it keep an assignment.
 
 One small TOML file of the merchant's own; `config/mapping.example.toml` explains each key. It is
-read once, at the start, and whatever is wrong with it is told by the place in the file.
+read once, at the start, and whatever is wrong with it is told by the place in the file. Two shapes:
+slots, the fields of a contact in which a code is kept, and records, one for each assignment.
 """
 
+import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StrictStr,
     ValidationError,
     model_validator,
@@ -28,9 +31,18 @@ from sync.crm.adapter import TellUserError
 
 ANY_CAMPAIGN = "*"
 DEFAULT_ROLE = "REFEREE"
-Known = Literal["customer_id", "source_id", "email"]
-"""What is known of a customer, and can name a contact."""
-TOLD = ("unassigned_at", "event_id", "holder_id", "code", "voucher_id", "campaign_id", "role")
+Known = Literal["customer_id", "source_id", "email", "holder_id"]
+"""What is known of an unassignment, and can name a record of the CRM."""
+TOLD = (
+    "unassigned_at",
+    "unassigned_on",
+    "event_id",
+    "holder_id",
+    "code",
+    "voucher_id",
+    "campaign_id",
+    "role",
+)
 """What a value of `set` may tell, in braces."""
 
 _RULE = re.compile(
@@ -41,7 +53,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class FindRule:
-    """One way to the contact: `field` of the CRM holds what is known as `known`.
+    """One way to a record: `field` of the CRM holds what is known as `known`.
 
     `field` is None for the CRM's own record id.
     """
@@ -74,6 +86,13 @@ def _tells_what_is_known(text: str) -> str:
         msg = f"tells {{{unknown[0]}}}, which is not one of {', '.join(TOLD)}"
         raise ValueError(msg)
     return text
+
+
+def _require_once(fields: Sequence[str]) -> None:
+    twice = sorted({field for field in fields if fields.count(field) > 1})
+    if twice:
+        msg = f"the field {twice[0]} has two meanings"
+        raise ValueError(msg)
 
 
 Name = Annotated[StrictStr, AfterValidator(_not_blank)]
@@ -123,11 +142,7 @@ class Slot(_Part):
         if self.multi is not None and (self.match != "code" or self.holder_id):
             msg = "multi needs match = code, and no holder_id: a list of codes names no assignment"
             raise ValueError(msg)
-        fields = self.written()
-        twice = sorted({field for field in fields if fields.count(field) > 1})
-        if twice:
-            msg = f"the field {twice[0]} has two meanings"
-            raise ValueError(msg)
+        _require_once(self.written())
         return self
 
     def written(self) -> list[str]:
@@ -135,15 +150,65 @@ class Slot(_Part):
         own = [self.code, self.holder_id, self.campaign_field]
         return [*filter(None, own), *self.clear, *self.set]
 
-    def tells_assignments_apart(self) -> bool:
-        """Tell whether the contact itself shows which assignment its code is of."""
-        return self.match == "holder_id"
+
+class RecordPart(_Part):
+    """The fields of a record that is one assignment; it is never anybody else's.
+
+    Attributes:
+        holder_id: the field that holds the assignment's id; no two records share one.
+        status: the field that tells whether the assignment has ended.
+        ended: what `status` shows then.
+        clear: fields that are emptied; where there is no `status`, all of them empty is the end.
+        set: further fields and what is written into them.
+        delete: the whole record goes instead; a table's row only.
+    """
+
+    holder_id: Name
+    status: Name | None = None
+    ended: Name = "unassigned"
+    clear: tuple[Name, ...] = ()
+    set: Mapping[Name, Template] = Field(default_factory=dict)
+    delete: StrictBool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.delete and self.written():
+            msg = "delete leaves nothing to write: take out status, clear and set"
+            raise ValueError(msg)
+        if not (self.delete or self.status or self.clear):
+            msg = "needs status, or fields to clear: else nothing would show that it ended"
+            raise ValueError(msg)
+        _require_once([self.holder_id, *self.written()])
+        return self
+
+    def written(self) -> list[str]:
+        """Give the fields that an unassignment may change."""
+        return [*filter(None, [self.status]), *self.clear, *self.set]
 
 
-class SlotMapping(_Part):
-    """Where contacts are, how one is found, and its slots; the first that fits is the one."""
+class _Mapping(_Part):
+    """What both shapes have.
+
+    Attributes:
+        object: what the CRM calls this kind of record; of a database, the table.
+        key: of a database only: the column by which a row is written.
+    """
 
     object: Name | None = None
+    key: Name | None = None
+
+    def fingerprint(self) -> str:
+        """Give eight hex digits: another meaning of the file is another destination.
+
+        A key that has its default counts as one that is not there.
+        """
+        told = self.model_dump(mode="json", exclude_defaults=True)
+        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+
+
+class SlotMapping(_Mapping):
+    """Where contacts are, how one is found, and its slots; the first that fits is the one."""
+
     find: Annotated[tuple[Rule, ...], Field(min_length=1)]
     slot: Annotated[tuple[Slot, ...], Field(min_length=1)]
 
@@ -152,13 +217,25 @@ class SlotMapping(_Part):
         named = (field for slot in self.slot for field in slot.written())
         return tuple(dict.fromkeys(named))
 
-    def fingerprint(self) -> str:
-        """Give eight hex digits: another meaning of the file is another destination."""
-        return sha256(repr(self).encode()).hexdigest()[:8]
+
+class RecordMapping(_Mapping):
+    """Where the records of assignments are, and what ends one."""
+
+    object: Name
+    record: RecordPart
+
+    def fields(self) -> tuple[str, ...]:
+        """Give all fields that are read."""
+        return tuple(self.record.written())
 
 
-def read_mapping(path: Path, setting: str) -> SlotMapping:
+Mapped = SlotMapping | RecordMapping
+
+
+def read_mapping(path: Path, setting: str, *, of_a_table: bool = False) -> Mapped:
     """Read a mapping; `setting` is the name of the setting that leads to it.
+
+    `of_a_table` allows what only a database has: `key`, and `delete`.
 
     Raises:
         TellUserError: it can't be read, is no TOML, or says what can't be; names the place.
@@ -173,12 +250,17 @@ def read_mapping(path: Path, setting: str) -> SlotMapping:
         where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8"
         msg = f"{setting}: the mapping {path} is no TOML ({where})"
         raise TellUserError(msg) from None
+    shape: type[Mapped] = RecordMapping if "record" in told else SlotMapping
     try:
-        return SlotMapping.model_validate(told)
+        mapping = shape.model_validate(told)
     except ValidationError as error:
         lines = "".join(f"\n  {_place(each)}: {_what(each)}" for each in error.errors())
         msg = f"{setting}: the mapping {path} has to be changed:{lines}"
         raise TellUserError(msg) from None
+    if not of_a_table and (mapping.key or mapping.fields() == ()):
+        msg = f"{setting}: the mapping {path} has to be changed: key and delete are for a database"
+        raise TellUserError(msg)
+    return mapping
 
 
 def _place(error: ErrorDetails) -> str:

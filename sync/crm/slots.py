@@ -1,29 +1,46 @@
-"""What an unassignment means for the fields of one contact; no I/O.
+"""What an unassignment means for the slots of one contact; no I/O.
 
 A slot is cleared only if it shows this very assignment or, where it holds no id of one, exactly
 this code while nothing newer is known. Everything else is left as it is.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from sync.crm.adapter import Fields, Outcome, Result, Unassignment
+from sync.crm.filling import filled
+from sync.crm.mapping import ANY_CAMPAIGN, FindRule, Slot, SlotMapping
+from sync.crm.rules import Decision, text_of
 
-from sync.crm.adapter import Outcome, Result, Unassignment
-from sync.crm.mapping import ANY_CAMPAIGN, Slot, SlotMapping
-
-Fields = Mapping[str, str]
-"""A contact's fields by name; one that is empty or missing reads as an empty text."""
-
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NOT_MAPPED = Outcome(Result.ASSIGNMENT_NOT_FOUND, "the mapping has no slot for this campaign")
+SEVERAL = Outcome.rejected("several contacts match: see which of them is the right one")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What is answered, and which fields become what; an empty text clears."""
+class SlotRules:
+    """The rules of a mapping of slots."""
 
-    outcome: Outcome
-    changes: Fields
+    nobody = Outcome(Result.CONTACT_NOT_FOUND)
+    several = SEVERAL
+
+    def __init__(self, mapping: SlotMapping) -> None:
+        self._mapping = mapping
+        self.find: tuple[FindRule, ...] = mapping.find
+        self.fields: tuple[str, ...] = mapping.fields()
+        self.told = frozenset(name for slot in mapping.slot for name in slot.set)
+
+    def answered(self, about: Unassignment) -> Outcome | None:
+        """Give the answer to what has no slot."""
+        chosen = slot_of(self._mapping, about)
+        return chosen if isinstance(chosen, Outcome) else None
+
+    def rests_on_code(self, about: Unassignment, shown: Fields) -> bool:
+        """Tell whether a slot would be cleared that holds nothing but a code."""
+        slot = slot_of(self._mapping, about)
+        if isinstance(slot, Outcome) or _holds_an_id(slot, shown):
+            return False
+        return _result(slot, about, shown) is Result.REMOVED
+
+    def decide(self, about: Unassignment, shown: Fields) -> Decision:
+        """Decide what an unassignment changes in a contact that shows these fields."""
+        slot = slot_of(self._mapping, about)
+        return Decision(slot, {}) if isinstance(slot, Outcome) else decide(slot, about, shown)
 
 
 def slot_of(mapping: SlotMapping, about: Unassignment) -> Slot | Outcome:
@@ -42,7 +59,7 @@ def slot_of(mapping: SlotMapping, about: Unassignment) -> Slot | Outcome:
 
 
 def decide(slot: Slot, about: Unassignment, shown: Fields) -> Decision:
-    """Decide what an unassignment changes in a contact that shows these fields."""
+    """Decide what an unassignment changes in a slot that shows these fields."""
     result = _result(slot, about, shown)
     changes = _changes(slot, about, shown) if result is Result.REMOVED else {}
     return Decision(Outcome(result), changes)
@@ -50,21 +67,24 @@ def decide(slot: Slot, about: Unassignment, shown: Fields) -> Decision:
 
 def _result(slot: Slot, about: Unassignment, shown: Fields) -> Result:
     codes = _codes(slot, shown)
-    if slot.holder_id is not None:
-        holder_id = _text(shown, slot.holder_id)
-        if holder_id:
-            return Result.REMOVED if holder_id == about.holder_id else Result.SUPERSEDED
+    if _holds_an_id(slot, shown):
+        is_this = text_of(shown, slot.holder_id) == about.holder_id
+        return Result.REMOVED if is_this else Result.SUPERSEDED
     if about.code.strip() not in codes:
         return Result.SUPERSEDED if codes and not slot.multi else Result.ALREADY_REMOVED
-    if about.superseded_by is not None or not _is_of_campaign(slot, about, shown):
+    if slot.match == "holder_id" or about.superseded_by is not None:
         return Result.SUPERSEDED
-    return Result.REMOVED
+    return Result.REMOVED if _is_of_campaign(slot, about, shown) else Result.SUPERSEDED
+
+
+def _holds_an_id(slot: Slot, shown: Fields) -> bool:
+    return bool(text_of(shown, slot.holder_id))
 
 
 def _is_of_campaign(slot: Slot, about: Unassignment, shown: Fields) -> bool:
-    if slot.match != "code+campaign" or slot.campaign_field is None:
+    if slot.match != "code+campaign":
         return True
-    return _text(shown, slot.campaign_field) in {about.campaign_id, about.campaign_name}
+    return text_of(shown, slot.campaign_field) in {about.campaign_id, about.campaign_name}
 
 
 def _changes(slot: Slot, about: Unassignment, shown: Fields) -> Fields:
@@ -73,7 +93,7 @@ def _changes(slot: Slot, about: Unassignment, shown: Fields) -> Fields:
     if not left:
         emptied = filter(None, (slot.holder_id, slot.campaign_field, *slot.clear))
         changes |= dict.fromkeys(emptied, "")
-    return changes | {field: _filled(text, about) for field, text in slot.set.items()}
+    return changes | {field: filled(text, about) for field, text in slot.set.items()}
 
 
 def _without_code(slot: Slot, about: Unassignment, shown: Fields) -> str:
@@ -94,21 +114,3 @@ def _codes(slot: Slot, shown: Fields) -> list[str]:
     text = shown.get(slot.code, "")
     tokens = [text] if slot.multi is None else text.split(slot.multi)
     return [token.strip() for token in tokens if token.strip()]
-
-
-def _text(shown: Fields, field: str) -> str:
-    return shown.get(field, "").strip()
-
-
-def _filled(template: str, about: Unassignment) -> str:
-    at = about.unassigned_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = {
-        "unassigned_at": at,
-        "event_id": about.event_id,
-        "holder_id": about.holder_id,
-        "code": about.code,
-        "voucher_id": about.voucher_id,
-        "campaign_id": about.campaign_id or "",
-        "role": about.role,
-    }
-    return _PLACEHOLDER.sub(lambda match: told[match[1]], template)

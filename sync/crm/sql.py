@@ -105,7 +105,7 @@ class SqlAdapter:
             }
         )
 
-    def check(self) -> None:
+    def check(self) -> Sequence[str]:
         """Look at place, columns and rights; what the first `unassign` will make is not missed."""
         try:
             with self._reading() as connection:
@@ -117,6 +117,7 @@ class SqlAdapter:
                 "locked, and what the URL says, and that user, password and rights are right"
             )
             raise TellUserError(msg) from None
+        return ()
 
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Say what `unassign` would answer now; makes neither file nor table."""

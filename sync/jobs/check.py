@@ -32,8 +32,9 @@ def check_crm(destination: Destination) -> CheckResult:
     """Let the adapter prove what it can without writing."""
 
     def ask() -> str:
-        destination.check()
-        return f"{destination.place} can be used ({destination.destination})"
+        not_proven = destination.check() or ()
+        told = [f"{destination.place} can be used ({destination.destination})"]
+        return "; ".join([*told, *(f"not proven: {each}" for each in not_proven)])
 
     return _looked_at("crm", ask)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sync.crm.adapter import Destination
+from sync.crm.adapter import Capability, Destination, SizesBatches
 from sync.errors import AbortError, HoldersyncError, ParkError
 from sync.ledger.deliveries import Deliveries, Place
 from sync.model.delivery import Delivery, Settlement, Status
@@ -151,7 +151,7 @@ class Deliverer:
             return self._held_back(by_campaign)
         stopped_by: HoldersyncError | None = None
         try:
-            self._deliver_all(due_at)
+            self._deliver_all(due_at, self._batch_size(sum(by_campaign.values())))
         except HoldersyncError as error:
             stopped_by = error
         self._count_failures()
@@ -162,9 +162,17 @@ class Deliverer:
         """Tell what was stored until now."""
         return Delivered(self._outcomes(), self._new_letters, unavailable=bool(self._retried))
 
-    def _deliver_all(self, due_at: datetime) -> None:
+    def _batch_size(self, due: int) -> int:
+        destination = self._destination
+        if Capability.SIZES_BATCHES in destination.capabilities and isinstance(
+            destination, SizesBatches
+        ):
+            return max(1, destination.batch_size(due))
+        return BATCH
+
+    def _deliver_all(self, due_at: datetime, size: int) -> None:
         behind: Place | None = None
-        while batch := self._deliveries.due(due_at, BATCH, behind):
+        while batch := self._deliveries.due(due_at, size, behind):
             self._heartbeat()
             outcomes = self._told(batch)
             self._store(batch, outcomes)

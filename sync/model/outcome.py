@@ -1,8 +1,10 @@
 """What a CRM answered for one unassignment, and what one run did in all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+
+from sync.model.change import Change
 
 
 class Result(StrEnum):
@@ -34,12 +36,14 @@ class Outcome:
     """A result with what a person or the next run must know.
 
     `reason` is plain text without personal data; `REJECTED` and `RETRY` have one. `after` is how
-    long a `RETRY` should wait, if the CRM said so.
+    long a `RETRY` should wait, if the CRM said so. `change` is what `REMOVED` changed, where the
+    adapter can tell; it is a person's data, so it is not shown with the rest.
     """
 
     result: Result
     reason: str | None = None
     after: timedelta | None = None
+    change: Change | None = field(default=None, repr=False)
 
     @classmethod
     def rejected(cls, reason: str) -> "Outcome":

@@ -19,6 +19,7 @@ from pydantic import field_validator as validates
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sync.errors import TellUserError
+from sync.model.address import parse_base_url
 from sync.model.allowance import Rate, Reserve, Share
 from sync.settings import env_file as env_files
 from sync.settings import urls, values
@@ -74,7 +75,7 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    own_base_url: Annotated[str, PlainValidator(urls.parse_base_url)] | None = Field(
+    own_base_url: Annotated[str, PlainValidator(parse_base_url)] | None = Field(
         default=None, validation_alias="VOUCHERIFY_BASE_URL"
     )
     region: Region | None = Field(

@@ -1,4 +1,4 @@
-"""The written form of the settings that are URLs: text in, value out.
+"""The written form of the settings that are URLs of databases: text in, value out.
 
 Contract: as in `values`. What a driver would refuse later, in words of its own that may hold the
 password, is refused here.
@@ -6,38 +6,18 @@ password, is refused here.
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from sync.settings.values import is_plain, parse_visible
+from sync.settings.values import is_plain
 
 _FILE_DRIVERS: Final = frozenset({"sqlite", "sqlite+pysqlite"})
 _PORTS: Final = range(1, 65_536)
-_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _URL_PASSWORD = re.compile(r"://[^:/]*:(?:(?P<short>[^@]*)@)(?:(?P<more>.*)@)?")
-
-
-def parse_base_url(text: str) -> str:
-    """Read where an API lives, and give it without a slash at the end.
-
-    Raises:
-        ValueError: not a plain `https://host`; `http://` to another machine would show the token.
-    """
-    msg = "write https://HOST or https://HOST:PORT, without path, query or credentials"
-    parts = _split(text)
-    if parts is None or parts.scheme not in {"http", "https"} or not _is_host(parts):
-        raise ValueError(msg)
-    if parts.path not in {"", "/"} or parts.netloc.endswith(":") or set(text) & set("?#@"):
-        raise ValueError(msg)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        msg = "write https://: http:// is only for this machine (localhost, 127.0.0.1, [::1])"
-        raise ValueError(msg)
-    return text.removesuffix("/")
 
 
 def parse_database_url(text: str) -> str:
@@ -88,32 +68,6 @@ def url_passwords(text: str) -> Iterator[str]:
     short, more = match["short"], match["more"]
     for password in (short, f"{short}@{more}") if more is not None else (short,):
         yield from {password, unquote(password)} - {""}
-
-
-def _split(text: str) -> SplitResult | None:
-    """Split a URL; None if it is none, or holds what `urlsplit` would drop without a word."""
-    try:
-        parts = urlsplit(parse_visible(text))
-        return parts if parts.port != 0 else None
-    except ValueError:
-        return None
-
-
-def _is_host(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    return _address(host) is not None if "[" in parts.netloc else bool(_HOST.fullmatch(host))
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
 
 
 def _database_url(text: str) -> URL | None:

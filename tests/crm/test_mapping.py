@@ -60,7 +60,6 @@ def test_a_slot_is_for_friends_and_any_campaign_unless_it_says_otherwise(read):
     (slot,) = read(f'{FIND}[[slot]]\ncode = "c"\n').slot
 
     assert (slot.campaign, slot.role, slot.match) == ("*", "REFEREE", "code")
-    assert not slot.tells_assignments_apart()
 
 
 REFUSED = {

@@ -11,6 +11,7 @@ from sync.crm.mapping import Slot, SlotMapping
 from sync.crm.slots import decide, slot_of
 
 BY_ID = Slot(code="code", holder_id="held", match="holder_id", clear=("discount",))
+BY_EITHER = Slot(code="code", holder_id="held", clear=("discount",))
 BY_CODE = Slot(code="code", clear=("discount",), set={"ended": "{unassigned_at} by {event_id}"})
 BY_CAMPAIGN = Slot(code="code", campaign_field="campaign", match="code+campaign")
 IN_A_LIST = Slot(code="code", multi=";", clear=("discount",))
@@ -34,8 +35,11 @@ def becomes(slot, about, shown):
         (BY_ID, {"code": "FRIEND-1", "held": "rh_1"}, Result.REMOVED),
         (BY_ID, {"code": "FRIEND-2", "held": "rh_1"}, Result.REMOVED),
         (BY_ID, {"code": "FRIEND-1", "held": "rh_2"}, Result.SUPERSEDED),
-        (BY_ID, {"code": "FRIEND-1", "held": " "}, Result.REMOVED),
-        (BY_ID, {"code": "FRIEND-1"}, Result.REMOVED),
+        (BY_ID, {"code": "FRIEND-1", "held": " "}, Result.SUPERSEDED),
+        (BY_ID, {"code": "FRIEND-1"}, Result.SUPERSEDED),
+        (BY_EITHER, {"code": "FRIEND-2", "held": "rh_1"}, Result.REMOVED),
+        (BY_EITHER, {"code": "FRIEND-1", "held": "rh_2"}, Result.SUPERSEDED),
+        (BY_EITHER, {"code": "FRIEND-1", "held": " "}, Result.REMOVED),
         (BY_ID, {"code": "FRIEND-2"}, Result.SUPERSEDED),
         (BY_ID, {}, Result.ALREADY_REMOVED),
         (BY_CODE, {"code": "FRIEND-1"}, Result.REMOVED),
@@ -89,7 +93,7 @@ def test_out_of_a_list_one_code_is_taken_and_the_rest_stays(before, after, ended
     assert shown == {"code": after, "discount": "9" if after else ""}
 
 
-@pytest.mark.parametrize("slot", [BY_CODE, BY_CAMPAIGN, IN_A_LIST])
+@pytest.mark.parametrize("slot", [BY_CODE, BY_CAMPAIGN, IN_A_LIST, BY_EITHER])
 def test_a_code_that_was_assigned_anew_stays_where_nothing_else_is_shown(slot, ended):
     newer = replace(ended, superseded_by="rh_2")
     shown = {"code": "FRIEND-1", "campaign": "camp_1"}
@@ -136,7 +140,7 @@ def test_a_campaign_without_a_slot_is_none_of_this_crm_s(ended):
 
 
 CODES = ("A-1", "A-10", "a-1", " A-1 ", "Ä-1", "x;y", "A-1;B")
-SLOTS = (BY_ID, BY_CODE, BY_CAMPAIGN, IN_A_LIST)
+SLOTS = (BY_ID, BY_EITHER, BY_CODE, BY_CAMPAIGN, IN_A_LIST)
 
 
 class Contact:
@@ -190,9 +194,10 @@ def test_nothing_is_ever_cleared_but_what_the_unassignment_is_about(
         assert changed <= set(slot.written())
         if not changed:
             continue
-        if slot is BY_ID and before.get("held", "").strip():
+        if slot in (BY_ID, BY_EITHER) and before.get("held", "").strip():
             assert before["held"].strip() == holder_id
         else:
+            assert slot is not BY_ID
             assert about.superseded_by is None
             assert code.strip() in {token.strip() for token in before["code"].split(slot.multi)}
         if slot.multi:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sync.model import address
 from sync.model.allowance import Rate, Reserve
 from sync.settings import urls, values
 
@@ -190,7 +191,8 @@ def test_a_home_that_is_no_directory_is_refused(text, tmp_path, monkeypatch):
         values.parse_reserve,
         lambda text: values.parse_whole(text, least=1, most=31),
         values.parse_visible,
-        urls.parse_base_url,
+        address.parse_base_url,
+        address.parse_endpoint,
         urls.parse_database_url,
         values.parse_customers,
     ],

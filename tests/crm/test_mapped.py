@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from sync.crm.adapter import CredentialsRefusedError, Outcome, Result
+from sync.crm.mapped import CrmBusyError, MappedWriter, Record, rules_of
 from sync.crm.mapping import Slot, SlotMapping
-from sync.crm.slotted import Contact, CrmBusyError, SlotWriter
 
 RETRY = Outcome.retry("the CRM is down")
 BY_CODE = Slot(code="code")
@@ -36,7 +36,7 @@ class Book:
             value = record_id if where is None else row.get(where)
             if value in found:
                 shown = {name: row.get(name, "") for name in fields}
-                found[value].append(Contact(record_id, shown))
+                found[value].append(Record(record_id, shown))
         return found
 
     def write(self, changes):
@@ -45,7 +45,7 @@ class Book:
         told = [self.refused.get(each.record_id) for each in changes]
         for change, outcome in zip(changes, told, strict=True):
             if outcome is None:
-                self.rows[change.record_id] |= change.fields
+                self.rows[change.record_id] |= change.after
         return told
 
 
@@ -66,7 +66,9 @@ def end(unassignment):
             unassignment(f"rh_{number}", customer_id=each) if isinstance(each, str) else each
             for number, each in enumerate(about)
         ]
-        return [each.result for each in SlotWriter(by or mapping(), book).unassign(batch)]
+        return [
+            each.result for each in MappedWriter(rules_of(by or mapping()), book).unassign(batch)
+        ]
 
     return end
 
@@ -208,7 +210,7 @@ def test_what_a_person_has_to_do_is_not_swallowed(end):
 def test_a_preview_says_what_follows_and_writes_nothing(unassignment):
     book = Book(holds("a"), holds("b", "OTHER"))
     batch = [unassignment(f"rh_{who}", customer_id=who) for who in ("a", "b", "a", "nobody")]
-    writer = SlotWriter(mapping(), book)
+    writer = MappedWriter(rules_of(mapping()), book)
 
     foretold = writer.preview(batch)
 

@@ -1,0 +1,82 @@
+"""Takes back what a mapping's unassignments changed, where nobody wrote into it since."""
+
+from collections.abc import Mapping, Sequence
+
+from sync.crm.adapter import Change, Fields, Outcome, Restored, Result, Undone
+from sync.crm.mapped import CrmBusyError, Record, Records, in_parts, write_all
+from sync.crm.rules import Rules, text_of
+
+DELETED = Restored(Undone.REJECTED, "a record that was deleted is not written back")
+GONE = Restored(Undone.NOT_FOUND)
+
+
+def restore(
+    records: Records, rules: Rules, changes: Sequence[Change], *, dry_run: bool
+) -> Sequence[Restored]:
+    """Do what `Restores.restore` promises, for the records of one CRM."""
+    ids = list(dict.fromkeys(each.record_id for each in changes if not each.deletes))
+    found: dict[str, Record] = {}
+    try:
+        for part in in_parts(ids, records.at_once):
+            for record_id, hits in records.find(None, part, rules.fields).items():
+                if hits:
+                    found[record_id] = hits[0]
+    except CrmBusyError as busy:
+        return [Restored(Undone.RETRY, busy.outcome.reason)] * len(changes)
+    shown = {each.record_id: dict(each.fields) for each in found.values()}
+    back: dict[str, dict[str, str]] = {}
+    told = [_decided(change, found, shown, back, rules.told) for change in changes]
+    if dry_run:
+        return told
+    failed = write_all(records, _to_write(found, back))
+    return [
+        _after_writing(answer, found, change, failed)
+        for answer, change in zip(told, changes, strict=True)
+    ]
+
+
+def _decided(
+    change: Change,
+    found: dict[str, Record],
+    shown: dict[str, dict[str, str]],
+    back: dict[str, dict[str, str]],
+    told: frozenset[str],
+) -> Restored:
+    if change.deletes:
+        return DELETED
+    record = found.get(change.record_id)
+    if record is None:
+        return GONE
+    now = shown[record.record_id]
+    compared = [name for name in change.after if name not in told]
+    if _shows(now, change.after, compared):
+        now |= change.before
+        back.setdefault(record.record_id, {}).update(change.before)
+        return Restored(Undone.RESTORED)
+    if _shows(now, change.before, compared):
+        return Restored(Undone.ALREADY_RESTORED)
+    return Restored(Undone.CHANGED_SINCE)
+
+
+def _shows(now: Fields, wanted: Fields, compared: Sequence[str]) -> bool:
+    return all(text_of(now, name) == text_of(wanted, name) for name in compared)
+
+
+def _to_write(found: dict[str, Record], back: dict[str, dict[str, str]]) -> list[Change]:
+    fields = {each.record_id: each.fields for each in found.values()}
+    return [
+        Change(who, {name: fields[who].get(name, "") for name in after}, after)
+        for who, after in back.items()
+    ]
+
+
+def _after_writing(
+    answer: Restored, found: dict[str, Record], change: Change, failed: Mapping[str, Outcome]
+) -> Restored:
+    if answer.result is not Undone.RESTORED:
+        return answer
+    outcome = failed.get(found[change.record_id].record_id)
+    if outcome is None:
+        return answer
+    by_result = {Result.RETRY: Undone.RETRY, Result.CONTACT_NOT_FOUND: Undone.NOT_FOUND}
+    return Restored(by_result.get(outcome.result, Undone.REJECTED), outcome.reason)
