@@ -19,7 +19,9 @@ from sync.errors import TellUserError
 GROUP = "holdersync.crm"
 """The entry point group in which a distribution offers its adapters."""
 
-BUILT_IN: Mapping[str, str] = MappingProxyType({"sql": "sync.crm.sql:SqlAdapter"})
+BUILT_IN: Mapping[str, str] = MappingProxyType(
+    {"http": "sync.crm.http:HttpAdapter", "sql": "sync.crm.sql:SqlAdapter"}
+)
 """The adapters that come with the tool: name -> `module:Class`."""
 
 _PLACE = re.compile(r"(?P<module>[^\W\d][\w.]*):(?P<attribute>[^\W\d][\w.]*)")
