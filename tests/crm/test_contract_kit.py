@@ -160,7 +160,7 @@ def test_what_is_not_proven_is_counted_and_told_though_warnings_are_errors(tmp_p
     assert done.returncode == 0, done.stdout
     assert "2 xfailed" in done.stdout
     assert "scenario 16 is not proven: the field keeps one code" in done.stdout
-    assert "scenario 10 is not proven: a memory answers" in done.stdout
+    assert "scenario 10, silent, is not proven: a memory answers" in done.stdout
 
 
 def test_without_pytest_the_command_that_installs_it_is_told():

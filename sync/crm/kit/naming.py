@@ -87,7 +87,8 @@ def go_or_tell(
         may_be or why_not is not None,
         f"this adapter can be put through scenario {number}: take {key!r} out of `not_proven`",
     )
-    _tell(f"scenario {number} is not proven: {named[key]}", request)
+    of_kind = f", {kind}," if kind else ""
+    _tell(f"scenario {number}{of_kind} is not proven: {named[key]}", request)
 
 
 def _missing(hooks: Hooks, capabilities: frozenset[Capability]) -> dict[int, str]:
