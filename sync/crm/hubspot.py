@@ -120,9 +120,9 @@ class HubSpotAdapter:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """It has no write that compares; only a slot can hold nothing but a code."""
-        by_code = {Capability.CLEARS_BY_CODE} if isinstance(self._mapping, SlotMapping) else set()
+        """It has no write that compares; it asks where a code alone can name what is cleared."""
         always = {Capability.READS_BACK, Capability.REPORTS_NOT_FOUND, Capability.RESTORES}
+        by_code = {Capability.CLEARS_BY_CODE} if _clears_by_code(self._mapping) else set()
         return frozenset(always | by_code)
 
     def check(self) -> Sequence[str]:
@@ -149,6 +149,11 @@ class HubSpotAdapter:
         """Give back connections."""
         for transport in self._transports:
             transport.close()
+
+
+def _clears_by_code(mapping: Mapped) -> bool:
+    slots = mapping.slot if isinstance(mapping, SlotMapping) else ()
+    return any(slot.match != "holder_id" for slot in slots)
 
 
 def _to_write(patience: Patience) -> Patience:

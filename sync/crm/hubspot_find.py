@@ -33,6 +33,7 @@ SEARCHES_APART = 0.25
 MERGED = "hs_merged_object_ids"
 """The ids of the objects that were merged into this one, separated as in `LISTED`."""
 FURTHER_EMAILS = "hs_additional_emails"
+NOT_OURS = frozenset({MERGED, FURTHER_EMAILS})
 LISTED = ";"
 TEXT = "string"
 LONGEST_ID = 18
@@ -155,7 +156,12 @@ class HubSpotFinder:
             **how,
         }
         # Whom nothing was found for stands among the errors of a 207, or nowhere.
-        return rows_of(self._api.look_up(*self._path, "batch", "read", body=body), "results")
+        answer = self._api.look_up(*self._path, "batch", "read", body=body)
+        rows = rows_of(answer, "results")
+        if any(_lacks(row, set(properties) - NOT_OURS) for row in rows):
+            # A property that is not there reads like an empty one: there would be nothing to do.
+            self._properties.require()
+        return rows
 
     def _by_search(
         self, where: str, values: Sequence[str], fields: Sequence[str]
@@ -259,6 +265,11 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     properties = row.get("properties")
     value = properties.get(name) if isinstance(properties, Mapping) else None
     return value if isinstance(value, str) else ""
+
+
+def _lacks(row: Mapping[str, Any], names: Iterable[str]) -> bool:
+    properties = row.get("properties")
+    return not isinstance(properties, Mapping) or any(name not in properties for name in names)
 
 
 def _next(page: Mapping[str, Any]) -> str | None:
