@@ -9,7 +9,7 @@ names nobody, and a merge leaves an object with an id of its own.
 import json
 import threading
 from collections import Counter, deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +21,7 @@ PAGE = 200
 MOST_FOUND = 10_000
 TYPE_IDS = {"contacts": "0-1"}
 SCOPES = {"read", "write", "schema"}
+FOREVER = 1_000_000
 
 
 @dataclass
@@ -84,6 +85,7 @@ class HubSpot:
         self.scopes = set(SCOPES)
         self.now = 1_000.0
         self.index_delay = 10.0
+        self.forbidden, self.stuck = set(), set()
         self.partial = False
         self.blames = True
         self.tells_merges = True
@@ -171,6 +173,16 @@ class HubSpot:
     def silence(self, ending, *, times=1, written=True):
         """Do what the next calls ask, or not, and say nothing until the end."""
         self._faults.append(Fault(ending, times, is_written=written, is_silent=True))
+
+    @contextmanager
+    def always(self, **how):
+        """Let all calls meet the same until the block ends."""
+        fault = Fault(how.pop("ending", ""), FOREVER, **how)
+        self._faults.append(fault)
+        try:
+            yield
+        finally:
+            self._faults = deque(each for each in self._faults if each is not fault)
 
     def meanwhile(self, ending, act):
         """Let somebody else act just before the next such call is taken."""
@@ -267,8 +279,7 @@ class HubSpot:
         self._need("write" if writes else "read", kind)
         match (method, rest):
             case ("GET", []):
-                limit = int(query.get("limit", ["10"])[0])
-                rows = list(self.objects[kind])[:limit]
+                rows = list(self.objects[kind])[: int(query["limit"][0])]
                 return {"results": [self._row(kind, each, []) for each in rows]}
             case ("POST", ["batch", "read"]):
                 return self._batch_read(kind, json.loads(body))
@@ -282,12 +293,16 @@ class HubSpot:
                 # That of one alone tells nothing of what was merged.
                 return self._row(kind, found, [n for n in names if n != "hs_merged_object_ids"])
             case ("PATCH", [record_id]):
-                found = self._existing(kind, record_id)
-                values = json.loads(body)["properties"]
-                if refusal := self._refusal(kind, found, values):
-                    raise error(400, *refusal)
-                return self._write(kind, found, values)
+                return self._update(kind, record_id, json.loads(body)["properties"])
         raise error(405, "UNSUPPORTED", "not of this double: a client that only updates")
+
+    def _update(self, kind, record_id, values):
+        found = self._existing(kind, record_id)
+        if found in self.stuck:
+            raise error(423, "LOCKED")
+        if refusal := self._refusal(kind, found, values):
+            raise error(400, *refusal)
+        return self._write(kind, found, values)
 
     def _need(self, scope, kind):
         if scope not in self.scopes:
@@ -347,12 +362,14 @@ class HubSpot:
         refused = {each: refusal for each, refusal in refusals.items() if refusal}
         if refused and not self.partial:
             raise error(400, *next(iter(refused.values())))
+        stuck = [each for each, to in found.items() if to in self.stuck]
         rows = [
             self._write(kind, found[each["id"]], each["properties"])
             for each in inputs
-            if found[each["id"]] and each["id"] not in refused
+            if found[each["id"]] and each["id"] not in {*refused, *stuck}
         ]
         errors = _gone(kind, [each for each, to in found.items() if not to])
+        errors += [error(423, "LOCKED", "busy", ids=[each]).body for each in stuck]
         for each, (category, message) in refused.items():
             context = {"ids": [each]} if self.blames else {}
             errors.append(error(400, category, message, **context).body)
@@ -375,15 +392,11 @@ class HubSpot:
     def _refusal(self, kind, record_id, values):
         """Say why an object can't be changed so: category and text."""
         known = self.properties[kind]
+        if record_id in self.forbidden:
+            return "VALIDATION_ERROR", "a rule forbids it"
         for name, value in values.items():
-            if name not in known:
-                return "VALIDATION_ERROR", f"PROPERTY_DOESNT_EXIST {name}"
-            if known[name].read_only:
-                return "VALIDATION_ERROR", f"READ_ONLY_VALUE {name}"
-            if value and known[name].options and not {*value.split(";")} <= {*known[name].options}:
-                return "VALIDATION_ERROR", f"INVALID_OPTION {name}"
-            if value and known[name].kind == "date" and "T" in value:
-                return "VALIDATION_ERROR", f"INVALID_DATE {name}"
+            if why := _misfit(known.get(name), value):
+                return "VALIDATION_ERROR", f"{why} {name}"
         after = self.objects[kind][record_id] | values
         for name, each in known.items():
             rule = each.required_if
@@ -448,6 +461,16 @@ class HubSpot:
         known = [name for name in names if name in self.properties[kind]]
         properties = {"hs_object_id": record_id} | {name: row.get(name) or None for name in known}
         return {"id": record_id, "properties": properties, "archived": False}
+
+
+def _misfit(known, value):
+    if known is None:
+        return "PROPERTY_DOESNT_EXIST"
+    if known.read_only:
+        return "READ_ONLY_VALUE"
+    if value and known.options and not {*value.split(";")} <= {*known.options}:
+        return "INVALID_OPTION"
+    return "INVALID_DATE" if known.kind == "date" and "T" in value else None
 
 
 def _gone(kind, ids):
