@@ -17,6 +17,7 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
+from tests.crm.hubspot_double import HubSpot
 
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
 UNASSIGNED_AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
@@ -100,3 +101,11 @@ def adapter(table):
     adapter = SqlAdapter(table.url, busy_timeout=0.05)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture
+def hubspot():
+    """An account of our double, and nobody in it."""
+    account = HubSpot()
+    yield account
+    account.stop()
