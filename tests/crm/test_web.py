@@ -19,7 +19,7 @@ def test_all_settings_that_are_missing_are_named_at_once():
 
 @pytest.mark.parametrize("token", ["s3cret token", "s3cret\r\nX-Other: 1", "s3crét", "s3cret\x00"])
 def test_a_token_that_no_header_takes_is_refused_by_its_setting_and_not_shown(token):
-    with pytest.raises(TellUserError, match="^CRM_TOKEN: has characters that no token has") as told:
+    with pytest.raises(TellUserError, match=r"^CRM_TOKEN: has characters") as told:
         read_as(parse_token, "CRM_TOKEN", token)
 
     assert "s3cr" not in str(told.value)
