@@ -7,7 +7,7 @@ from sync.crm.hubspot import HubSpotAdapter, scopes_for
 from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
 from sync.crm.registry import adapter_class
 from tests.crm.hubspot_account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
-from tests.crm.hubspot_double import Property
+from tests.crm.hubspot_endpoints import Property
 
 MAPPING = """
 find = ["prop:voucherify_id = customer_id"]

@@ -9,7 +9,7 @@ from sync.crm.adapter import CredentialsRefusedError, Outcome, Result, TellUserE
 from sync.crm.hubspot import PATIENCE
 from sync.crm.mapping import Slot, SlotMapping
 from tests.crm.hubspot_account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
-from tests.crm.hubspot_double import Property
+from tests.crm.hubspot_endpoints import Property
 
 READ = "POST crm/objects/contacts/batch/read"
 WRITE = "POST crm/objects/contacts/batch/update"

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from tests.crm.hubspot_account import OBJECT
-from tests.crm.hubspot_double import HubSpot, Property
+from tests.crm.hubspot_double import HubSpot
+from tests.crm.hubspot_endpoints import Property
 
 SLOTS = """
 find = ["prop:voucherify_id = customer_id"]
@@ -41,19 +42,23 @@ def delivered(hubspot, new_shop):
 
     def deliver(mapping, fill, **options):
         shop = new_shop(**options)
-        (shop.home / "mapping.toml").write_text(mapping)
-        shop.settings |= {
-            "HOLDERSYNC_CRM": "hubspot",
-            "HUBSPOT_ACCESS_TOKEN": hubspot.token,
-            "HUBSPOT_ACCOUNT_ID": hubspot.account,
-            "HUBSPOT_MAPPING": "mapping.toml",
-            "HUBSPOT_BASE_URL": hubspot.url,
-            "HOLDERSYNC_MAX_UNASSIGNMENTS": "100000",
-        }
+        use(shop, hubspot, mapping)
         fill(shop.world)
         return shop, shop.run()
 
     return deliver
+
+
+def use(shop, hubspot, mapping):
+    (shop.home / "mapping.toml").write_text(mapping)
+    shop.settings |= {
+        "HOLDERSYNC_CRM": "hubspot",
+        "HUBSPOT_ACCESS_TOKEN": hubspot.token,
+        "HUBSPOT_ACCOUNT_ID": hubspot.account,
+        "HUBSPOT_MAPPING": "mapping.toml",
+        "HUBSPOT_BASE_URL": hubspot.url,
+        "HOLDERSYNC_MAX_UNASSIGNMENTS": "100000",
+    }
 
 
 def is_ended(row):
@@ -137,3 +142,29 @@ def test_a_hubspot_that_is_down_loses_nothing_and_the_next_run_delivers(hubspot,
     assert second.json["pending"] == 0
     ended = [row for row in shop.world.crm_today if is_ended(shop.world.truth[row.holder_id])]
     assert second.json["outcomes"]["removed"] == len(ended)
+
+
+@pytest.mark.parametrize("wanted", ["all", "half", "nothing"])
+def test_who_changes_from_the_table_to_hubspot_says_what_hubspot_is_to_hear(hubspot, shop, wanted):
+    shop.run()
+    for row in shop.world.crm_today:
+        hubspot.add(OBJECT, holder_id=row.holder_id, status="assigned")
+    ended = [shop.world.truth[row.holder_id] for row in shop.world.crm_today]
+    ended = sorted((row for row in ended if is_ended(row)), key=lambda row: row.unassigned_at)
+    since = {"all": ended[0], "half": ended[len(ended) // 2]}.get(wanted)
+    use(shop, hubspot, RECORDS)
+
+    refused = shop.run()
+    assert refused.code == 78
+    assert "holdersync adopt" in refused.err
+    assert hubspot.calls.total() == 0
+
+    way = ["--since", f"{since.unassigned_at:%Y-%m-%d}"] if since else ["--from-now"]
+    assert shop.command("adopt", *way).code == 0
+    assert shop.run().code == 0
+    told = [
+        row for row in ended if since and row.unassigned_at.date() >= since.unassigned_at.date()
+    ]
+    assert {
+        row["holder_id"] for row in hubspot.objects[OBJECT].values() if row["status"] != "assigned"
+    } == {row.holder_id for row in told}
