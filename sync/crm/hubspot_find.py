@@ -138,13 +138,13 @@ class HubSpotFinder:
         sizes: Sequence[int],
     ) -> list[Mapping[str, Any]]:
         """Read what was refused together in parts; what is refused alone finds nobody."""
+        smaller = [size for size in sizes if size < len(ids)]
         rows: list[Mapping[str, Any]] = []
-        for part in in_parts(ids, sizes[0]):
+        for part in in_parts(ids, smaller[0]) if smaller else ():
             try:
                 rows += self._rows(part, properties, how)
             except RefusedError:
-                if sizes[1:]:
-                    rows += self._read_smaller(part, properties, how, sizes[1:])
+                rows += self._read_smaller(part, properties, how, smaller[1:])
         return rows
 
     def _rows(

@@ -137,21 +137,22 @@ class Endpoints:
             raise error(400, "VALIDATION_ERROR", f"Unable to read by non-unique property {by}")
         if by and self._property(kind, by).kind == "number":
             self._require_numbers(inputs)
-        found = {each["id"]: self._by(kind, by, each["id"]) for each in inputs}
+        find = self._finding(kind, by)
+        found = {each["id"]: find(each["id"]) for each in inputs}
         ids = dict.fromkeys(each for each in found.values() if each)
         rows = [self._row(kind, each, asked.get("properties", [])) for each in ids]
         return _answer(rows, _gone(kind, [asked for asked, each in found.items() if not each]))
 
-    def _by(self, kind, by, value):
+    def _finding(self, kind, by):
         if by is None:
-            return self._id(kind, value)
+            return lambda value: self._id(kind, value)
+        known = {}
         for record_id, row in self.objects[kind].items():
-            own = [row.get(by) or ""]
-            if by == "email":
-                own += (row.get("hs_additional_emails") or "").split(";")
-            if value.lower() in {each.lower() for each in own if each}:
-                return record_id
-        return None
+            further = (row.get("hs_additional_emails") or "").split(";") if by == "email" else []
+            for each in (row.get(by) or "", *further):
+                known.setdefault(each.lower(), record_id)
+        known.pop("", None)
+        return lambda value: known.get(value.lower())
 
     def _require_numbers(self, inputs):
         if not all(each["id"].isdigit() for each in inputs):

@@ -186,6 +186,13 @@ def test_a_token_of_another_account_is_told(hubspot):
     adapter.close()
 
 
+def test_a_version_that_hubspot_no_longer_serves_is_told(hubspot, check):
+    hubspot.fail("details", 404)
+
+    with pytest.raises(TellUserError, match="its version 2026-09, update holdersync"):
+        check()
+
+
 def test_a_wrong_token_is_told(check):
     with pytest.raises(CredentialsRefusedError, match="HUBSPOT_ACCESS_TOKEN"):
         check(token="pat-wrong")

@@ -92,6 +92,15 @@ def test_an_error_of_a_batch_that_names_nobody_is_looked_into(hubspot, adapter, 
     assert hubspot.calls == {READ: 2, WRITE: 1, ALONE: 1, PROPERTIES: 1}
 
 
+def test_an_answer_that_tells_of_nobody_is_looked_into(hubspot, adapter, holders, of):
+    ids = holders(*many(3))
+    hubspot.fail("batch/update", 200, {"status": "PENDING", "results": []})
+
+    assert results(adapter().unassign(of(*many(3)))) == [Result.REMOVED] * 3
+    assert not any(hubspot.shows(each).get("voucher_code") for each in ids)
+    assert hubspot.calls == {READ: 2, WRITE: 1, ALONE: 3}
+
+
 def test_a_rule_that_forbids_them_all_costs_no_more_calls_than_it_must(
     hubspot, adapter, holders, of
 ):
