@@ -303,6 +303,23 @@ def test_what_was_written_one_by_one_stays_told_when_hubspot_goes_down(
     ]
 
 
+def test_what_was_written_stays_told_when_the_token_is_refused_after_it(
+    hubspot, adapter, holders, of
+):
+    ids = holders(*many(4))
+    hubspot.forbidden = {ids[0]}
+    for act in (None, None, lambda: hubspot.scopes.remove("write")):
+        hubspot.meanwhile("contacts/ID", act or (lambda: None))
+    ending = adapter()
+
+    outcomes = ending.unassign(of(*many(4)))
+
+    assert results(outcomes) == [Result.REJECTED, Result.REMOVED, Result.RETRY, Result.RETRY]
+    assert "crm.objects.contacts.write" in outcomes[3].reason
+    with pytest.raises(CredentialsRefusedError):
+        ending.unassign(of(*many(4)))
+
+
 def test_a_restore_that_hubspot_can_not_take_is_a_retry(hubspot, adapter, holders, of):
     holders("a")
     cleared = adapter()

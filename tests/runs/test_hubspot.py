@@ -86,7 +86,7 @@ def test_each_contact_shows_just_the_codes_that_voucherify_says(hubspot, deliver
             hubspot.add(voucherify_id=customer_id, voucher_codes=codes, note=f"of {customer_id}")
 
     mapping = SLOTS + "".join(A_SLOT.format(role=role) for role in ROLES)
-    shop, result = delivered(mapping, fill, customers=150, seed=seed)
+    shop, result = delivered(mapping, fill, customers=80, seed=seed)
 
     # An unassignment of a role that the mapping does not name is left to a person.
     live = {
@@ -115,7 +115,7 @@ def test_each_record_shows_what_became_of_its_assignment(hubspot, delivered, see
         for row in world.crm_today:
             hubspot.add(OBJECT, holder_id=row.holder_id, status="assigned")
 
-    shop, result = delivered(RECORDS, fill, customers=150, seed=seed)
+    shop, result = delivered(RECORDS, fill, customers=80, seed=seed)
 
     truth = shop.world.truth
     assert {row["holder_id"]: row["status"] for row in hubspot.objects[OBJECT].values()} == {
@@ -131,7 +131,7 @@ def test_a_hubspot_that_is_down_loses_nothing_and_the_next_run_delivers(hubspot,
             hubspot.add(OBJECT, holder_id=row.holder_id, status="assigned")
         hubspot.fail("batch/read", 503, times=3)
 
-    shop, first = delivered(RECORDS, fill, customers=60)
+    shop, first = delivered(RECORDS, fill, customers=40)
     assert first.code == 69
     assert not any(row["status"] == "unassigned" for row in hubspot.objects[OBJECT].values())
 
