@@ -187,15 +187,3 @@ class TestRecords(HubSpotContract):
 
     def is_of(self, given, row):
         return row["holder_id"] == given.holder_id
-
-
-class TestRecordsFoundBySearch(TestRecords):
-    not_proven = {
-        13: NO_COMPARING,
-        16: "a record has one code",
-        17: "nothing is cleared by its code alone",
-    }
-
-    @pytest.fixture(autouse=True)
-    def _not_unique(self, _account):
-        self.hubspot.properties[OBJECT]["holder_id"].unique = False

@@ -225,6 +225,17 @@ def test_a_hubspot_that_is_down_is_a_retry_for_all_and_writes_nothing(
     assert {hubspot.shows(each)["voucher_code"] for each in ids} == {"FRIEND-1"}
 
 
+def test_somebody_who_can_not_be_read_for_now_is_not_called_missing(hubspot, adapter, of):
+    hubspot.add(OBJECT, holder_id="rh_0", status="assigned")
+    stuck = {"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": ["rh_0"]}}
+    hubspot.fail("batch/read", 207, {"results": [], "numErrors": 1, "errors": [stuck]})
+
+    (outcome,) = adapter(RECORDS).unassign(of("a"))
+
+    assert outcome == Outcome.retry("HubSpot could not read all of a batch (INTERNAL_ERROR)")
+    assert results(adapter(RECORDS).unassign(of("a"))) == [Result.REMOVED]
+
+
 def test_a_page_of_a_proxy_is_no_answer(hubspot, adapter, holders, of):
     holders("a")
     hubspot.fail("batch/read", 200, b"<html>hello</html>", times=2)
