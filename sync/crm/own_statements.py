@@ -82,13 +82,14 @@ class Statements:
         """Find a key that several rows have, or none."""
         key = self._table.c[self.key]
         is_odd = sa.or_(sa.func.count() > 1, key.is_(None))
-        return sa.select(sa.literal_column("1")).group_by(key).having(is_odd).limit(1)
+        one: Text = sa.literal_column("1")
+        return sa.select(one).select_from(self._table).group_by(key).having(is_odd).limit(1)
 
     def _still(self, read: Raw) -> list[sa.ColumnElement[bool]]:
         """The key, so that an index finds the row, and then what it has to show, to the letter."""
+        shows = [self._shows(name, raw) for name, raw in read.items()]
         sought = self._spelling.sought(self.columns[self.key], read[self.key] or "")
-        by_key = self._comparable(self.key) == _bound(sought)
-        return [by_key, *(self._shows(name, raw) for name, raw in read.items())]
+        return shows if sought is None else [self._comparable(self.key) == _bound(sought), *shows]
 
     def _shows(self, name: str, raw: str | None) -> sa.ColumnElement[bool]:
         text: Text = self._text(name)

@@ -4,7 +4,9 @@ Its rows are contacts with slots, or one for each assignment. Each is written by
 changes it only if it still shows what was decided upon, so no other writer's change is lost.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -69,6 +71,8 @@ class OwnTable:
             msg = f"{MAPPING_SETTING}: a mapping needs PostgreSQL, MySQL, MariaDB or SQLite"
             raise TellUserError(msg)
         self._database = SqlDatabase(engine, prepares=_PREPARES[dialect])
+        if dialect == "sqlite":
+            sa.event.listen(engine, "connect", _read_any_text)
         key = (mapping.key or DEFAULT_KEY).strip()
         self._mapping = mapping.model_copy(update={"key": None if key == DEFAULT_KEY else key})
         self._rules = rules_of(mapping)
@@ -149,3 +153,8 @@ class OwnTable:
             file = self._database.file
             msg = f"{SETTING}: there is no file {file}: name the one that has {self._table}"
             raise TellUserError(msg)
+
+
+def _read_any_text(connection: sqlite3.Connection, _record: object) -> None:
+    """Let a text that is no UTF-8 concern its own row: it never shows what is read of it."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")

@@ -170,8 +170,8 @@ def kind_of(error: exc.DBAPIError) -> str:
     """Give the error's class and the database's own code: its text may hold values."""
     code = (
         getattr(error.orig, "sqlite_errorname", None)
-        or getattr(error.orig, "sqlstate", None)
         or _mysql_code(error)
+        or getattr(error.orig, "sqlstate", None)
     )
     return f"{type(error).__name__}, {code}" if code else type(error).__name__
 

@@ -1,7 +1,8 @@
 """What the tests of the CRM side share: unassignments, and a table on a real SQLite file."""
 
+import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
+from tests.ledgers import NoServerError
+from tests.mysql import MysqlServer, a_mysql
 
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
 UNASSIGNED_AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
@@ -100,3 +103,70 @@ def adapter(table):
     adapter = SqlAdapter(table.url, busy_timeout=0.05)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture(scope="session")
+def mysql():
+    """A MySQL whose databases are dropped in the end."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(a_mysql())
+        except NoServerError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield stack.enter_context(closing(MysqlServer(url)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+def own(request, tmp_path):
+    """An empty database of each kind; of its own name, and gone when the test is."""
+    if request.param == "sqlite":
+        yield Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))
+        return
+    server = request.getfixturevalue("server" if request.param == "postgresql" else "mysql")
+    yield Own(server.new(tmp_path))
+    server.drop(tmp_path)
+
+
+class Own:
+    """A user's own database, as another program sees it."""
+
+    def __init__(self, url):
+        self.url = url
+        self.kind = url.get_backend_name()
+        self.engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    def do(self, *statements):
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+
+    def make(self, name, *columns, rows=()):
+        """Make a table of columns, and insert rows, each a dictionary."""
+        table = sa.Table(name, sa.MetaData(), *columns)
+        table.create(self.engine)
+        self.put_in(table, *rows)
+        return table
+
+    def put_in(self, table, *rows):
+        with self.engine.begin() as connection:
+            for row in rows:
+                connection.execute(sa.insert(table).values(row))
+
+    def rows(self, table):
+        """All rows of a table as dictionaries, in the order of their first column."""
+        with self.engine.connect() as connection:
+            found = connection.execute(sa.select(table).order_by(table.columns[0]))
+            return [row._asdict() for row in found]
+
+    def comes_first(self, adapter, statement, *, times=1):
+        """Let this statement be another program's, between the adapter's reading and writing."""
+        left = [times]
+
+        @sa.event.listens_for(adapter._engine, "before_cursor_execute")
+        def come_first(_connection, _cursor, about, *_):
+            writes = ("BEGIN IMMEDIATE",) if self.kind == "sqlite" else ("UPDATE", "DELETE")
+            if about.startswith(writes) and left[0] > 0:
+                left[0] -= 1
+                self.do(statement)
