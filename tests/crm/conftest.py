@@ -124,10 +124,12 @@ def mysql():
 def own(request, tmp_path):
     """An empty database of each kind; of its own name, and gone when the test is."""
     if request.param == "sqlite":
-        yield Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))
+        with closing(Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))) as database:
+            yield database
         return
     server = request.getfixturevalue("server" if request.param == "postgresql" else "mysql")
-    yield Own(server.new(tmp_path))
+    with closing(Own(server.new(tmp_path))) as database:
+        yield database
     server.drop(tmp_path)
 
 
