@@ -50,7 +50,7 @@ class HeldLookup:
         self._executor = executor
         self._is_proven = False
         self._streak = NO_STREAK
-        self._stopped_by: HoldersyncError | None = None
+        self._refused: CredentialsRefusedError | None = None
         self._is_over = False
         self._unknown: set[CustomerId] = set()
         self._why: HoldersyncError | None = None
@@ -59,12 +59,7 @@ class HeldLookup:
     @property
     def refused(self) -> CredentialsRefusedError | None:
         """The refusal of the key itself: whoever else would ask now need not try."""
-        error = self._stopped_by
-        if isinstance(error, PermissionRefusedError) or not isinstance(
-            error, CredentialsRefusedError
-        ):
-            return None
-        return error
+        return self._refused
 
     @property
     def problem(self) -> str | None:
@@ -147,20 +142,27 @@ class HeldLookup:
             if self._streak.length < (SAME_IN_A_ROW if self._is_proven else SAME_BEFORE_ANY):
                 return
         self._is_over = True
-        self._stopped_by = self._stopped_by or error
+        if isinstance(error, CredentialsRefusedError) and not isinstance(
+            error, PermissionRefusedError
+        ):
+            self._refused = error
 
 
 def newest_above(about: Unassignment, held: Sequence[Assignment]) -> Assignment | None:
     """Give the newest assignment that a slot with this code may show instead, if there is one.
 
     That is another one of the same customer, assigned later: of the same voucher, or of another one
-    with the same code, since a code can be used again after its voucher was deleted for good.
+    with the same code, since a code can be used again after its voucher was deleted for good. The
+    same one counts if it was assigned again after its end.
     """
-    newer = [
-        each
-        for each in held
-        if each.holder_id != about.holder_id
-        and each.assigned_at > about.assigned_at
-        and (each.voucher_id == about.voucher_id or (each.code or "").strip() == about.code.strip())
-    ]
+
+    def is_newer(each: Assignment) -> bool:
+        same = each.holder_id == about.holder_id
+        return each.assigned_at > (about.unassigned_at if same else about.assigned_at)
+
+    def shows_the_code(each: Assignment) -> bool:
+        same_code = (each.code or "").strip() == about.code.strip()
+        return each.voucher_id == about.voucher_id or same_code
+
+    newer = [each for each in held if is_newer(each) and shows_the_code(each)]
     return max(newer, key=lambda each: (each.assigned_at, each.holder_id), default=None)

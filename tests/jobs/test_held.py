@@ -102,6 +102,23 @@ def test_what_is_not_newer_or_of_another_code_changes_nothing(
     assert lookup.take_newer() == ()
 
 
+def test_an_assignment_that_began_again_after_its_end_counts_though_its_id_is_the_same(
+    lookup, holdings, unassignment, assignment
+):
+    holdings.held["cust_1"] = [assignment("rh_1", assigned_at=NOW)]
+
+    assert superseded(lookup([unassignment("rh_1")])) == ["rh_1"]
+
+
+def test_a_refused_key_is_told_whatever_failed_before(holdings, unassignment):
+    lookup = HeldLookup(holdings, Inline())
+    lookup(persons(unassignment, 1))
+    holdings.faults = {"cust_0": PARKED, "cust_1": REFUSED}
+    lookup(persons(unassignment, 2))
+
+    assert lookup.refused is REFUSED
+
+
 @pytest.mark.parametrize("role", ["OWNER", "REFERRER", "REFEREE"])
 def test_the_role_of_what_is_newer_does_not_matter(
     lookup, holdings, unassignment, assignment, role

@@ -1,8 +1,11 @@
 """What a customer holds now, as List Customer's Redeemables tells it."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sync.errors import (
     CredentialsRefusedError,
@@ -13,6 +16,7 @@ from sync.errors import (
     UnreadableError,
 )
 from sync.model.unassignment import Assignment
+from sync.voucherify.client import Reply
 from sync.voucherify.redeemables import MOST_PAGES, HoldingReader
 
 WHO = "cust_p1ufreYbVbwZ1x70nFkH9rF9"
@@ -254,3 +258,40 @@ def test_a_body_that_stays_broken_is_unavailable(project):
 
     with pytest.raises(UnavailableError):
         list(HoldingReader(project.client).pages(WHO))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(WHO),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+rows = st.dictionaries(st.sampled_from(sorted(row())), json_values).map(lambda odd: row(**odd))
+bodies = json_values | st.fixed_dictionaries(
+    {"data": json_values | st.lists(rows | json_values, max_size=4)},
+    optional={"has_more": st.booleans() | json_values, "more_starting_after": json_values},
+)
+
+
+class Answering:
+    """A client that gives one body after the other, and the last one for ever."""
+
+    def __init__(self, bodies):
+        self._bodies = list(bodies)
+        self.calls = 0
+
+    def get(self, _path, _params):
+        self.calls += 1
+        body = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
+        return Reply(body, datetime(2024, 8, 1, tzinfo=UTC))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(bodies, min_size=1, max_size=3))
+def test_whatever_comes_is_read_or_told_in_few_calls(several):
+    client, found = Answering(several), []
+    with suppress(UnreadableError):
+        for page in HoldingReader(client).pages(WHO):
+            found += page
+
+    assert client.calls <= MOST_PAGES
+    assert all(each.customer_id == WHO and each.assigned_at.tzinfo is UTC for each in found)
