@@ -50,7 +50,7 @@ class Told:
 
     def unassign(self, batch):
         machine, promises = self._universe.machine, self._universe.promises
-        promises.telling(machine.current)
+        promises.telling(machine.current, batch)
         machine.point("before told")
         try:
             outcomes = self._adapter.unassign(batch)

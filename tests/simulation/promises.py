@@ -110,7 +110,7 @@ class Promises:
 
     # The CRM
 
-    def telling(self, process):
+    def telling(self, process, batch):
         """A process is about to tell the CRM."""
         require(
             self._telling is None or self._telling.is_dead,
@@ -119,6 +119,13 @@ class Promises:
         )
         self._telling = process
         self._known_then = set(self.sight.assignments())
+        for each in batch:
+            newer = self.sight.newer_than(each)
+            require(
+                not newer or each.superseded_by in newer,
+                "a newer assignment that the ledger knows is told with the end of an older one",
+                f"{each.holder_id} without {newer}",
+            )
         self._asked, self._not_told = set(), set()
         self._showed.clear()
         self._showed_all.clear()
