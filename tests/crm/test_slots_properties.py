@@ -1,0 +1,275 @@
+"""Stories of a merchant's contacts: whatever they show, only what an unassignment is about goes.
+
+Codes are assigned, ended and assigned anew, to several people in several campaigns and roles. The
+merchant's own automation writes assignments into the CRM, or is late, or somebody types something
+there. Unassignments arrive in batches, in any order, late, repeated. Everything goes through the
+writer that the adapters use.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.crm.adapter import Result
+from sync.crm.mapped import MappedWriter, rules_of
+from sync.crm.mapping import Slot, SlotMapping
+from tests.crm.book import Book
+
+PEOPLE = ("ann", "bob")
+CODES = ("A-1", "A-10", "a-1", "Ä-1", "A\u0308-1", "A-1 B", "ﬁ-1", "x,y")
+NEAR = (
+    "{0}",
+    " {0} ",
+    "{0}0",
+    "x{0}",
+    "{0};{1}",
+    "{1}; {0} ;x",
+    "{0}, {1}",
+    "{0} {1}",
+    "\u00a0{0}",
+)
+"""What may stand in a field beside, made of two codes of the story."""
+TEXTS = (";", " ", "", "\u00a0", "rh_0", "rh_1", "rh_10", "one", "two", "camp_one")
+PLACES = (("one", "REFEREE"), ("two", "REFEREE"), ("two", "OWNER"))
+"""The campaigns and roles that have a slot of their own."""
+
+
+def slot_of_kind(kind, place):
+    """Give the slot of a campaign and role, its fields named after them."""
+    campaign, role = place
+    name = f"{campaign}_{role}"
+    fields = {"campaign": campaign, "role": role, "code": f"{name}_code", "clear": (f"{name}_off",)}
+    held = {"holder_id": f"{name}_held"}
+    by_campaign = {"campaign_field": f"{name}_campaign", "match": "code+campaign"}
+    more = {
+        "id": held | {"match": "holder_id"},
+        "either": held,
+        "code": {"set": {"ended": "{event_id}"}},
+        "campaign": by_campaign,
+        "list": {"multi": ";"},
+        "spaced list": {"multi": ", "},
+    }
+    return Slot(**(fields | more[kind]))
+
+
+KINDS = ("id", "either", "code", "campaign", "list", "spaced list")
+
+
+@dataclass
+class Assignment:
+    holder_id: str
+    who: str
+    place: tuple
+    code: str
+    is_active: bool = True
+
+
+@dataclass
+class Shop:
+    """What is true, what the CRM shows, and who wrote last into which slot."""
+
+    slots: dict
+    book: Book
+    assignments: list = field(default_factory=list)
+    last_written_by: dict = field(default_factory=dict)
+
+    def row(self, who):
+        return self.book.rows[f"{PEOPLE.index(who)}"]
+
+    def assign(self, who, place, code, *, is_seen):
+        """Assign a code; the merchant's automation shows it, unless it is late."""
+        made = Assignment(f"rh_{len(self.assignments)}", who, place, code)
+        self.assignments.append(made)
+        if is_seen:
+            self._show(made)
+
+    def _show(self, made):
+        slot, row = self.slots[made.place], self.row(made.who)
+        shown = row.get(slot.code, "")
+        is_added = bool(slot.multi and shown.strip())
+        row[slot.code] = f"{shown}{slot.multi}{made.code}" if is_added else made.code
+        row |= dict.fromkeys(slot.clear, "set")
+        if slot.holder_id:
+            row[slot.holder_id] = made.holder_id
+        if slot.campaign_field:
+            row[slot.campaign_field] = made.place[0]
+        self.last_written_by[made.who, made.place] = made
+
+    def type(self, who, place, what, text):
+        """Let somebody type something into one of a contact's fields."""
+        slot = self.slots[place]
+        fields = [slot.code, slot.holder_id or "note", slot.campaign_field or "note", *slot.clear]
+        self.row(who)[fields[what % len(fields)]] = text
+        self.last_written_by.pop((who, place), None)
+
+    def newer_than(self, old):
+        """Give the newest assignment of the same person and voucher, if there is a newer one."""
+        at = self.assignments.index(old)
+        newer = [
+            each.holder_id
+            for each in self.assignments[at + 1 :]
+            if (each.who, each.place, each.code) == (old.who, old.place, old.code)
+        ]
+        return newer[-1] if newer else None
+
+
+class Unassignments:
+    """Makes them of a shop's assignments."""
+
+    def __init__(self, make, shop):
+        self._make = make
+        self._shop = shop
+        self._of = {}
+
+    def of(self, old, *, knows_newer):
+        old.is_active = False
+        self._of[old.holder_id] = old
+        campaign, role = old.place
+        return self._make(
+            old.holder_id,
+            customer_id=old.who,
+            code=old.code,
+            role=role,
+            campaign_id=f"camp_{campaign}",
+            campaign_name=campaign,
+            superseded_by=self._shop.newer_than(old) if knows_newer else None,
+        )
+
+    def held_now(self, batch):
+        return [
+            replace(each, superseded_by=self._shop.newer_than(self._of[each.holder_id]))
+            for each in batch
+        ]
+
+
+def tokens(slot, text):
+    parts = [text] if slot.multi is None else text.split(slot.multi)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def may_go(shop, about, before, place):
+    """Tell whether this slot showed what the unassignment is about, as the documentation says."""
+    slot = shop.slots[place]
+    if (about.campaign_name, about.role) != place:
+        return False
+    held = before.get(slot.holder_id, "").strip() if slot.holder_id else ""
+    if held:
+        return held == about.holder_id
+    shows_campaign = slot.match != "code+campaign" or before.get(
+        slot.campaign_field, ""
+    ).strip() in {
+        about.campaign_id,
+        about.campaign_name,
+    }
+    return (
+        slot.match != "holder_id"
+        and about.superseded_by is None
+        and about.code in tokens(slot, before.get(slot.code, ""))
+        and shows_campaign
+    )
+
+
+def require_only_what_they_are_about(shop, batch, before):
+    for who in PEOPLE:
+        old, new = before[who], shop.row(who)
+        mine = [each for each in batch if each.customer_id == who]
+        changed = {name for name in {*old, *new} if old.get(name, "") != new.get(name, "")}
+        for place, slot in shop.slots.items():
+            own = changed & {*slot.written()} - {"ended"}
+            changed -= own
+            reasons = [each for each in mine if may_go(shop, each, old, place)]
+            assert not own or reasons, (who, place, own)
+            require_the_rest_stays(slot, reasons, old, new)
+        assert changed <= {"ended"}
+        assert not changed or mine
+
+
+def require_the_rest_stays(slot, reasons, old, new):
+    was, is_now = tokens(slot, old.get(slot.code, "")), tokens(slot, new.get(slot.code, ""))
+    gone = {each.code for each in reasons}
+    if slot.multi:
+        assert is_now == [token for token in was if token not in gone]
+    else:
+        assert is_now == ([] if reasons else was)
+    if is_now and slot.multi:
+        assert [new.get(name) for name in slot.clear] == [old.get(name) for name in slot.clear]
+
+
+def require_that_what_is_held_is_shown(shop):
+    """Whoever was the last to write into a slot, and still holds the code, is still shown."""
+    for (who, place), made in shop.last_written_by.items():
+        slot, row = shop.slots[place], shop.row(who)
+        if made.is_active:
+            assert made.code in tokens(slot, row[slot.code]) or slot.multi in {*made.code}
+            assert not slot.holder_id or row[slot.holder_id] == made.holder_id
+
+
+FIELDS = [
+    f"{campaign}_{role}_{name}"
+    for campaign, role in PLACES
+    for name in ("code", "held", "campaign", "off")
+]
+
+
+@st.composite
+def stories(draw):
+    """A few near codes, what the contacts show of them at first, and what happens then."""
+    codes = draw(st.lists(st.sampled_from(CODES), min_size=2, max_size=3, unique=True))
+    code = st.sampled_from(codes)
+    near = st.builds(lambda text, *two: text.format(*two), st.sampled_from(NEAR), code, code)
+    text = near | st.sampled_from(TEXTS) | st.text(max_size=6)
+    who, place = st.sampled_from(PEOPLE), st.sampled_from(draw(st.permutations(PLACES))[:2])
+    step = st.one_of(
+        st.tuples(st.just("assign"), who, place, code, st.booleans()),
+        st.tuples(st.just("type"), who, place, st.integers(0, 3), text),
+        st.tuples(st.just("end"), st.lists(st.integers(0, 9), min_size=1, max_size=4)),
+    )
+    contents = st.dictionaries(st.sampled_from([*FIELDS, "note", "ended"]), text)
+    rows = draw(st.tuples(*[contents] * len(PEOPLE)))
+    return rows, draw(st.lists(step, min_size=3, max_size=16))
+
+
+@given(
+    kinds=st.tuples(*[st.sampled_from(KINDS)] * len(PLACES)), story=stories(), asks=st.booleans()
+)
+@settings(max_examples=300)
+def test_whatever_is_shown_and_in_any_order_only_what_an_unassignment_is_about_goes(
+    unassignment, kinds, story, asks
+):
+    rows, steps = story
+    slots = {place: slot_of_kind(kind, place) for kind, place in zip(kinds, PLACES, strict=True)}
+    people = [{"note": "", **row, "vid": who} for who, row in zip(PEOPLE, rows, strict=True)]
+    shop = Shop(slots, Book(*people))
+    unassignments = Unassignments(unassignment, shop)
+    mapping = SlotMapping(find=("prop:vid = customer_id",), slot=tuple(slots.values()))
+    writer = MappedWriter(rules_of(mapping), shop.book)
+    if asks:
+        # The ledger knows of nothing newer; who is asked does.
+        writer.ask_by(unassignments.held_now)
+    for kind, *told in steps:
+        if kind == "assign":
+            *what, is_seen = told
+            shop.assign(*what, is_seen=is_seen)
+        elif kind == "type":
+            shop.type(*told)
+        elif shop.assignments:
+            numbers = [number % len(shop.assignments) for number in told[0]]
+            ended = [shop.assignments[number] for number in numbers]
+            for each in ended:
+                each.is_active = False
+            batch = [unassignments.of(each, knows_newer=not asks) for each in ended]
+            end_and_look(shop, writer, batch, unassignments)
+
+
+def end_and_look(shop, writer, batch, unassignments):
+    before = {who: dict(shop.row(who)) for who in PEOPLE}
+    results = [outcome.result for outcome in writer.unassign(batch)]
+
+    assert Result.CONTACT_NOT_FOUND not in results
+    require_only_what_they_are_about(shop, unassignments.held_now(batch), before)
+    require_that_what_is_held_is_shown(shop)
+    after = {who: dict(shop.row(who)) for who in PEOPLE}
+    again = [outcome.result for outcome in writer.unassign(batch)]
+    assert after == {who: dict(shop.row(who)) for who in PEOPLE}
+    assert Result.REMOVED not in again
