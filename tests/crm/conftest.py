@@ -18,6 +18,8 @@ from sync.model.unassignment import (
     VoucherId,
 )
 
+collect_ignore = ["plugin_example"]
+"""Somebody else's distribution, whose own test runs where it is installed."""
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
 UNASSIGNED_AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
 

@@ -3,6 +3,8 @@
 import threading
 from contextlib import contextmanager
 
+import pytest
+
 from sync.crm.adapter import (
     API_VERSION,
     Capability,
@@ -10,16 +12,18 @@ from sync.crm.adapter import (
     Outcome,
     TellUserError,
 )
-from sync.crm.contract import Trouble
+from sync.crm.contract import AdapterContract, Held, Misconfigured, Trouble
 from sync.crm.mapped import LOST_RACE, CrmBusyError, MappedWriter, Record, rules_of
 from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
 from sync.crm.restoring import restore
 
 KEY = "memory-key-1f0c9a3e"
+FIELDS = frozenset({"code", "rh", "status", "ended_at", "note"})
 FIND = ("prop:vid = customer_id", "prop:shop = source_id")
 BY_CODE = SlotMapping(find=FIND, slot=(Slot(code="code", set={"ended_at": "{unassigned_at}"}),))
 BY_HOLDER = SlotMapping(find=FIND, slot=(Slot(code="code", holder_id="rh", match="holder_id"),))
 LISTS = SlotMapping(find=FIND, slot=(Slot(code="code", multi=";"),))
+NOWHERE = SlotMapping(find=FIND, slot=(Slot(code="nowhere"),))
 RECORDS = RecordMapping(
     object="assignment",
     record=RecordPart(holder_id="rh", status="status", set={"ended_at": "{unassigned_at}"}),
@@ -29,7 +33,7 @@ RECORDS = RecordMapping(
 class Crm:
     """Rows by their own ids, for whoever has the key."""
 
-    at_once = 3
+    at_once = 5
 
     def __init__(self):
         self.rows = {}
@@ -102,18 +106,18 @@ class Account:
     """One CRM, as whoever has this key reaches it: the `Records` of a writer."""
 
     def __init__(self, crm, key):
-        self._crm = crm
+        self.crm = crm
         self._key = key
 
     @property
     def at_once(self):
-        return self._crm.at_once
+        return self.crm.at_once
 
     def find(self, where, values, fields):
-        return self._crm.find(self._key, where, values, fields)
+        return self.crm.find(self._key, where, values, fields)
 
     def write(self, changes):
-        return self._crm.write(self._key, changes)
+        return self.crm.write(self._key, changes)
 
 
 class MemoryAdapter:
@@ -148,7 +152,7 @@ class MemoryAdapter:
         return isinstance(self.mapping, SlotMapping) and self.mapping.slot[0].holder_id is None
 
     def check(self):
-        if "" in self.mapping.fields():
+        if set(self.mapping.fields()) - FIELDS:
             msg = "MEMORY_MAPPING: the CRM has no such field: correct its name"
             raise TellUserError(msg)
         try:
@@ -172,3 +176,79 @@ class MemoryAdapter:
 
     def close(self):
         pass
+
+
+class MemoryContract(AdapterContract):
+    shape = "slots"
+    mapping = BY_CODE
+    adapter = MemoryAdapter
+    batch_limit = Crm.at_once
+    secrets = (KEY,)
+
+    @pytest.fixture(autouse=True)
+    def _crm(self):
+        self.crm = Crm()
+
+    def make_adapter(self):
+        return self.adapter(self.crm, self.mapping)
+
+    def seed(self, *given):
+        for each in given:
+            for _ in range(each.copies):
+                self.crm.put(**self.shown(each), shop=each.source_id or "", note=each.note)
+
+    def shown(self, given):
+        """Give the fields in which this contract's CRM shows an assignment."""
+        fields = {"vid": given.customer_id, "code": given.code, "status": "assigned"}
+        return fields | {"rh": given.holder_id if self.keeps_holder_id else ""}
+
+    def rows(self, given):
+        return self.crm.rows_with(vid=given.customer_id)
+
+    def peek(self, given):
+        return [held(row) for row in self.rows(given)]
+
+    def count(self):
+        return len(self.crm.rows)
+
+    def reassign(self, given):
+        for row in self.rows(given):
+            row.update(self.shown(given))
+
+    def trouble(self, kind, given):
+        is_overtaken = kind is Trouble.OVERTAKEN
+        about = self.shown(given) if is_overtaken else {"vid": given.customer_id}
+        return self.crm.in_trouble(kind, **about)
+
+    def misconfigured(self):
+        yield Misconfigured(
+            "a wrong key",
+            lambda: self.adapter(self.crm, self.mapping, "memory-key-wrong"),
+            says=("MEMORY_KEY", "refuses"),
+            error=CredentialsRefusedError,
+        )
+        yield Misconfigured(
+            "a field that the CRM doesn't have",
+            lambda: self.adapter(self.crm, NOWHERE),
+            says=("MEMORY_MAPPING", "no such field"),
+        )
+
+
+class RecordsContract(MemoryContract):
+    shape = "records"
+    mapping = RECORDS
+    keeps_holder_id = True
+
+    def rows(self, given):
+        return self.crm.rows_with(rh=given.holder_id)
+
+
+def held(row):
+    changed = {"code", "rh", "ended_at", "status"}
+    return Held(
+        code=row["code"],
+        holder_id=row["rh"],
+        ended=row["status"] == "unassigned",
+        told={"ended_at": row.get("ended_at", "")},
+        other={name: text for name, text in row.items() if name not in changed},
+    )
