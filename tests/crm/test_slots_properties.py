@@ -53,6 +53,7 @@ def slot_of_kind(kind, place):
     return Slot(**(fields | more[kind]))
 
 
+SHOWN = ("shown", "shown", "code alone", "late")
 KINDS = ("id", "either", "code", "campaign", "list", "spaced list")
 
 
@@ -77,21 +78,21 @@ class Shop:
     def row(self, who):
         return self.book.rows[f"{PEOPLE.index(who)}"]
 
-    def assign(self, who, place, code, *, is_seen):
-        """Assign a code; the merchant's automation shows it, unless it is late."""
+    def assign(self, who, place, code, how):
+        """Assign a code; the merchant's automation is late, shows all of it, or the code alone."""
         made = Assignment(f"rh_{len(self.assignments)}", who, place, code)
         self.assignments.append(made)
-        if is_seen:
-            self._show(made)
+        if how != "late":
+            self._show(made, made.holder_id if how == "shown" else "")
 
-    def _show(self, made):
+    def _show(self, made, holder_id):
         slot, row = self.slots[made.place], self.row(made.who)
         shown = row.get(slot.code, "")
         is_added = bool(slot.multi and shown.strip())
         row[slot.code] = f"{shown}{slot.multi}{made.code}" if is_added else made.code
         row |= dict.fromkeys(slot.clear, "set")
         if slot.holder_id:
-            row[slot.holder_id] = made.holder_id
+            row[slot.holder_id] = holder_id
         if slot.campaign_field:
             row[slot.campaign_field] = made.place[0]
         self.last_written_by[made.who, made.place] = made
@@ -202,7 +203,7 @@ def require_that_what_is_held_is_shown(shop):
         slot, row = shop.slots[place], shop.row(who)
         if made.is_active:
             assert made.code in tokens(slot, row[slot.code]) or slot.multi in {*made.code}
-            assert not slot.holder_id or row[slot.holder_id] == made.holder_id
+            assert not slot.holder_id or row[slot.holder_id] in {made.holder_id, ""}
 
 
 FIELDS = [
@@ -221,7 +222,7 @@ def stories(draw):
     text = near | st.sampled_from(TEXTS) | st.text(max_size=6)
     who, place = st.sampled_from(PEOPLE), st.sampled_from(draw(st.permutations(PLACES))[:2])
     step = st.one_of(
-        st.tuples(st.just("assign"), who, place, code, st.booleans()),
+        st.tuples(st.just("assign"), who, place, code, st.sampled_from(SHOWN)),
         st.tuples(st.just("type"), who, place, st.integers(0, 3), text),
         st.tuples(st.just("end"), st.lists(st.integers(0, 9), min_size=1, max_size=4)),
     )
@@ -233,7 +234,7 @@ def stories(draw):
 @given(
     kinds=st.tuples(*[st.sampled_from(KINDS)] * len(PLACES)), story=stories(), asks=st.booleans()
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_whatever_is_shown_and_in_any_order_only_what_an_unassignment_is_about_goes(
     unassignment, kinds, story, asks
 ):
@@ -249,8 +250,7 @@ def test_whatever_is_shown_and_in_any_order_only_what_an_unassignment_is_about_g
         writer.ask_by(unassignments.held_now)
     for kind, *told in steps:
         if kind == "assign":
-            *what, is_seen = told
-            shop.assign(*what, is_seen=is_seen)
+            shop.assign(*told)
         elif kind == "type":
             shop.type(*told)
         elif shop.assignments:
