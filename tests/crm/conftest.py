@@ -17,6 +17,7 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
+from tests.crm.hubspot_double import HubSpot
 
 collect_ignore = ["plugin_example"]
 """Somebody else's distribution, whose own test runs where it is installed."""
@@ -102,3 +103,11 @@ def adapter(table):
     adapter = SqlAdapter(table.url, busy_timeout=0.05)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture
+def hubspot():
+    """An account of our double, and nobody in it."""
+    account = HubSpot()
+    yield account
+    account.stop()
