@@ -79,22 +79,25 @@ class Shop:
         return self.book.rows[f"{PEOPLE.index(who)}"]
 
     def assign(self, who, place, code, how):
-        """Assign a code; the merchant's automation is late, shows all of it, or the code alone."""
+        """Assign a code; the merchant's automation is late, shows it all, or the code alone.
+
+        With the code alone no id of an assignment is shown, and another campaign.
+        """
         made = Assignment(f"rh_{len(self.assignments)}", who, place, code)
         self.assignments.append(made)
         if how != "late":
-            self._show(made, made.holder_id if how == "shown" else "")
+            self._show(made, is_whole=how == "shown")
 
-    def _show(self, made, holder_id):
+    def _show(self, made, *, is_whole):
         slot, row = self.slots[made.place], self.row(made.who)
         shown = row.get(slot.code, "")
         is_added = bool(slot.multi and shown.strip())
         row[slot.code] = f"{shown}{slot.multi}{made.code}" if is_added else made.code
         row |= dict.fromkeys(slot.clear, "set")
         if slot.holder_id:
-            row[slot.holder_id] = holder_id
+            row[slot.holder_id] = made.holder_id if is_whole else ""
         if slot.campaign_field:
-            row[slot.campaign_field] = made.place[0]
+            row[slot.campaign_field] = made.place[0] if is_whole else "camp_three"
         self.last_written_by[made.who, made.place] = made
 
     def type(self, who, place, what, text):
