@@ -7,6 +7,7 @@ writer that the adapters use.
 """
 
 from dataclasses import dataclass, field, replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ NEAR = (
     "\u00a0{0}",
 )
 """What may stand in a field beside, made of two codes of the story."""
-TEXTS = (";", " ", "", "\u00a0", "rh_0", "rh_1", "rh_10", "one", "two", "camp_one")
+TEXTS = (";", " ", "", "\u00a0", "rh_1", "rh_10", "rh_100", "one", "two", "camp_one")
 PLACES = (("one", "REFEREE"), ("two", "REFEREE"), ("two", "OWNER"))
 """The campaigns and roles that have a slot of their own."""
 
@@ -65,6 +66,10 @@ class Assignment:
     code: str
     is_active: bool = True
 
+    def is_like(self, other):
+        """Tell whether it is of the same person and voucher as another one."""
+        return (self.who, self.place, self.code) == (other.who, other.place, other.code)
+
 
 @dataclass
 class Shop:
@@ -81,9 +86,12 @@ class Shop:
     def assign(self, who, place, code, how):
         """Assign a code; the merchant's automation is late, shows it all, or the code alone.
 
+        Who held that code already lost it before; that may be told to the CRM later.
         With the code alone no id of an assignment is shown, and another campaign.
         """
-        made = Assignment(f"rh_{len(self.assignments)}", who, place, code)
+        made = Assignment(f"rh_1{'0' * len(self.assignments)}", who, place, code)
+        for each in self.assignments:
+            each.is_active = each.is_active and not each.is_like(made)
         self.assignments.append(made)
         if how != "late":
             self._show(made, is_whole=how == "shown")
@@ -110,11 +118,7 @@ class Shop:
     def newer_than(self, old):
         """Give the newest assignment of the same person and voucher, if there is a newer one."""
         at = self.assignments.index(old)
-        newer = [
-            each.holder_id
-            for each in self.assignments[at + 1 :]
-            if (each.who, each.place, each.code) == (old.who, old.place, old.code)
-        ]
+        newer = [each.holder_id for each in self.assignments[at + 1 :] if each.is_like(old)]
         return newer[-1] if newer else None
 
 
@@ -216,42 +220,60 @@ FIELDS = [
 ]
 
 
-@st.composite
-def stories(draw):
-    """A few near codes, what the contacts show of them at first, and what happens then."""
-    codes = draw(st.lists(st.sampled_from(CODES), min_size=2, max_size=3, unique=True))
-    code = st.sampled_from(codes)
-    near = st.builds(lambda text, *two: text.format(*two), st.sampled_from(NEAR), code, code)
-    text = near | st.sampled_from(TEXTS) | st.text(max_size=6)
-    who, place = st.sampled_from(PEOPLE), st.sampled_from(draw(st.permutations(PLACES))[:2])
-    step = st.one_of(
-        st.tuples(st.just("assign"), who, place, code, st.sampled_from(SHOWN)),
-        st.tuples(st.just("type"), who, place, st.integers(0, 3), text),
-        st.tuples(st.just("end"), st.lists(st.integers(0, 9), min_size=1, max_size=4)),
-    )
-    contents = st.dictionaries(st.sampled_from([*FIELDS, "note", "ended"]), text)
-    rows = draw(st.tuples(*[contents] * len(PEOPLE)))
-    return rows, draw(st.lists(step, min_size=3, max_size=16))
+class Dice:
+    """What one story is made of; drawn from a seed, so that stories are as unlike as can be.
+
+    Much of a story is about one person, one slot and one code, where it may come to blows.
+    """
+
+    def __init__(self, seed):
+        self.random = Random(seed)
+        self.codes = self.random.sample(CODES, 2)
+        self.places = self.random.sample(PLACES, 2)
+
+    def mostly_first(self, pair):
+        return self.random.choice([*pair, pair[0]])
+
+    def text(self):
+        near = self.random.choice(NEAR).format(*self.random.choices(self.codes, k=2))
+        noise = "".join(self.random.choices("A1-; ,\u00e4\u2003\u0301\U0001f600", k=4))
+        return self.random.choice([near, near, self.random.choice(TEXTS), noise])
+
+    def slots(self):
+        return {place: slot_of_kind(self.random.choice(KINDS), place) for place in PLACES}
+
+    def contacts(self):
+        """Each shows a few things already, in fields of slots and beside them."""
+        for who in PEOPLE:
+            names = self.random.sample([*FIELDS, "note", "ended"], 4)
+            yield {"note": ""} | {name: self.text() for name in names} | {"vid": who}
+
+    def step(self):
+        kind = self.random.choice(["assign", "assign", "type", "end", "end"])
+        if kind == "end":
+            return kind, [self.random.randrange(16) for _ in range(self.random.randint(1, 4))]
+        who, place = self.mostly_first(PEOPLE), self.mostly_first(self.places)
+        if kind == "type":
+            return kind, who, place, self.random.randrange(4), self.text()
+        return kind, who, place, self.mostly_first(self.codes), self.random.choice(SHOWN)
 
 
-@given(
-    kinds=st.tuples(*[st.sampled_from(KINDS)] * len(PLACES)), story=stories(), asks=st.booleans()
-)
-@settings(max_examples=150)
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=200)
 def test_whatever_is_shown_and_in_any_order_only_what_an_unassignment_is_about_goes(
-    unassignment, kinds, story, asks
+    unassignment, seed
 ):
-    rows, steps = story
-    slots = {place: slot_of_kind(kind, place) for kind, place in zip(kinds, PLACES, strict=True)}
-    people = [{"note": "", **row, "vid": who} for who, row in zip(PEOPLE, rows, strict=True)]
-    shop = Shop(slots, Book(*people))
+    dice = Dice(seed)
+    shop = Shop(dice.slots(), Book(*dice.contacts()))
     unassignments = Unassignments(unassignment, shop)
-    mapping = SlotMapping(find=("prop:vid = customer_id",), slot=tuple(slots.values()))
+    mapping = SlotMapping(find=("prop:vid = customer_id",), slot=tuple(shop.slots.values()))
     writer = MappedWriter(rules_of(mapping), shop.book)
+    asks = dice.random.random() < 0.5
     if asks:
         # The ledger knows of nothing newer; who is asked does.
         writer.ask_by(unassignments.held_now)
-    for kind, *told in steps:
+    for _ in range(dice.random.randint(4, 16)):
+        kind, *told = dice.step()
         if kind == "assign":
             shop.assign(*told)
         elif kind == "type":
