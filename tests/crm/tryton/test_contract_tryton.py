@@ -23,7 +23,6 @@ class TestTryton(AdapterContract):
     separator = SEPARATOR
     batch_limit = AT_ONCE
     secrets = (SYNC_PASSWORD,)
-    not_proven = {19: "it writes nothing back"}
 
     @pytest.fixture(autouse=True)
     def _crm(self, merchant):
