@@ -7,9 +7,9 @@ from itertools import count
 
 import pytest
 
-from sync.crm.adapter import Result, TellUserError
+from sync.crm.adapter import CredentialsRefusedError, Result, TellUserError
 from tests.crm.tryton.merchant import CATEGORY, PARTY
-from tests.crm.tryton.tryton_adapter import NotWrittenError, Server, TrytonAdapter
+from tests.crm.tryton.tryton_adapter import AT_ONCE, NotWrittenError, Server, TrytonAdapter
 
 NUMBERS = count(1)
 WRITERS = 6
@@ -121,6 +121,30 @@ def test_two_unassignments_of_one_party_are_one_write(adapter, merchant, unassig
     assert results == [Result.REMOVED, Result.REMOVED, Result.ALREADY_REMOVED]
     assert merchant.codes([ann]) == {ann: set()}
     assert len(merchant.proxy.calls) - before == 3
+
+
+def test_what_was_written_before_the_key_was_refused_is_told(adapter, merchant, unassignment, ann):
+    others = [f"{ann}-{number}" for number in range(AT_ONCE)]
+    merchant.put(*[("Bob", [who], None, ["CODE-1"]) for who in others])
+    people = [*others, ann]
+    about = [
+        unassignment(f"rh_{who}", customer_id=who, source_id=None, code="CODE-1") for who in people
+    ]
+    written = []
+
+    def refuse_after_a_write(call, passed):
+        if written:
+            return 401, b""
+        written.extend([call] if call["method"].endswith("write") else [])
+        return passed()
+
+    with merchant.proxy.striking(refuse_after_a_write):
+        results = [outcome.result for outcome in adapter.unassign(about)]
+        with pytest.raises(CredentialsRefusedError, match="TRYTON_PASSWORD"):
+            adapter.unassign(about[-1:])
+
+    assert results == [*[Result.REMOVED] * AT_ONCE, Result.RETRY]
+    assert merchant.codes(people) == {who: set() for who in others} | {ann: {"CODE-1", "CODE-2"}}
 
 
 @pytest.mark.parametrize("body", [b"<h1>Welcome</h1>", b"[]", b"null", b'{"id": 1}'])
