@@ -1,4 +1,4 @@
-"""A relay on loopback before a database server: it can be down, or lose the answer to what was written."""
+"""A relay on loopback before a database server: it can be down, or lose what a commit answers."""
 
 import select
 import socket
