@@ -13,24 +13,39 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(msg, name="pytest") from error
 
 from sync.crm.kit.effects import Effects
+from sync.crm.kit.failures import Failures
 from sync.crm.kit.given import Given, Held, Misconfigured, Trouble
-from sync.crm.kit.naming import NotProvenWarning, go_or_tell
+from sync.crm.kit.naming import NotProvenWarning, go_or_tell, kinds_of, require_fair
 from sync.crm.kit.play import Play
+from sync.crm.kit.promises import Promises
 
 __all__ = ["AdapterContract", "Given", "Held", "Misconfigured", "NotProvenWarning", "Trouble"]
 
 
-class AdapterContract(Effects):
+class AdapterContract(Effects, Failures, Promises):
     """What an adapter has to do; a subclass, whose name begins with `Test`, fills in the hooks."""
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a subclass that bends the scenarios."""
+        require_fair(cls, AdapterContract)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Let pytest tell a scenario once for each trouble that it is about."""
+        if "kind" in metafunc.fixturenames:
+            kinds = kinds_of(_number(metafunc.function.__name__), self.shape)
+            metafunc.parametrize("kind", kinds, ids=[kind or "none" for kind in kinds])
 
     @pytest.fixture
     def play(self, request: pytest.FixtureRequest) -> Iterator[Play]:
         """One scenario's people, adapters and questions; ends it if it is named as not proven."""
-        number = int(request.function.__name__.split("_")[1])
         params = request.node.callspec.params if hasattr(request.node, "callspec") else {}
         play = Play(self)
         try:
-            go_or_tell(play, number, params.get("kind"), request)
+            go_or_tell(play, _number(request.function.__name__), params.get("kind"), request)
             yield play
         finally:
             play.close()
+
+
+def _number(name: str) -> int:
+    return int(name.split("_")[1])

@@ -3,6 +3,8 @@
 import threading
 from contextlib import contextmanager
 
+import pytest
+
 from sync.crm.adapter import (
     API_VERSION,
     Capability,
@@ -10,7 +12,7 @@ from sync.crm.adapter import (
     Outcome,
     TellUserError,
 )
-from sync.crm.contract import Trouble
+from sync.crm.contract import AdapterContract, Held, Misconfigured, Trouble
 from sync.crm.mapped import LOST_RACE, CrmBusyError, MappedWriter, Record, rules_of
 from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
 from sync.crm.restoring import restore
@@ -29,7 +31,7 @@ RECORDS = RecordMapping(
 class Crm:
     """Rows by their own ids, for whoever has the key."""
 
-    at_once = 3
+    at_once = 5
 
     def __init__(self):
         self.rows = {}
@@ -172,3 +174,65 @@ class MemoryAdapter:
 
     def close(self):
         pass
+
+
+class MemoryContract(AdapterContract):
+    shape = "slots"
+    mapping = BY_CODE
+    adapter = MemoryAdapter
+    batch_limit = Crm.at_once
+    secrets = (KEY,)
+
+    @pytest.fixture(autouse=True)
+    def _crm(self):
+        self.crm = Crm()
+
+    def make_adapter(self):
+        return self.adapter(self.crm, self.mapping)
+
+    def seed(self, *given):
+        for each in given:
+            for _ in range(each.copies):
+                self.crm.put(**self.shown(each), shop=each.source_id or "", note=each.note)
+
+    def shown(self, given):
+        """Give the fields in which this contract's CRM shows an assignment."""
+        fields = {"vid": given.customer_id, "code": given.code, "status": "assigned"}
+        return fields | {"rh": given.holder_id if self.keeps_holder_id else ""}
+
+    def rows(self, given):
+        return self.crm.rows_with(vid=given.customer_id)
+
+    def peek(self, given):
+        return [held(row) for row in self.rows(given)]
+
+    def count(self):
+        return len(self.crm.rows)
+
+    def reassign(self, given):
+        for row in self.rows(given):
+            row.update(self.shown(given))
+
+    def trouble(self, kind, given):
+        is_overtaken = kind is Trouble.OVERTAKEN
+        about = self.shown(given) if is_overtaken else {"vid": given.customer_id}
+        return self.crm.in_trouble(kind, **about)
+
+    def misconfigured(self):
+        yield Misconfigured(
+            "a wrong key",
+            lambda: self.adapter(self.crm, self.mapping, "memory-key-wrong"),
+            says=("MEMORY_KEY", "refuses"),
+            error=CredentialsRefusedError,
+        )
+
+
+def held(row):
+    changed = {"code", "rh", "ended_at", "status"}
+    return Held(
+        code=row["code"],
+        holder_id=row["rh"],
+        ended=row.get("status") == "unassigned",
+        told={"ended_at": row.get("ended_at", "")},
+        other={name: text for name, text in row.items() if name not in changed},
+    )

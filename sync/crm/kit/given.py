@@ -32,6 +32,12 @@ class Trouble(StrEnum):
     """Before the adapter's first write arrives, somebody else makes the contact show this."""
 
 
+DOWN = (Trouble.THROTTLED, Trouble.BROKEN, Trouble.SILENT)
+"""Troubles that pass, and concern every call."""
+ONE_ITEM = (Trouble.WRITE_REFUSED, Trouble.ITEM_FAILS)
+"""Troubles that one contact has, or one record."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What the CRM is to hold before a scenario: a contact (slots), or an assignment (records).

@@ -10,7 +10,7 @@ import warnings
 import pytest
 
 from sync.crm.adapter import Capability
-from sync.crm.kit.given import Trouble
+from sync.crm.kit.given import DOWN, ONE_ITEM, Shape, Trouble
 from sync.crm.kit.hooks import Hooks
 from sync.crm.kit.play import Play, require
 
@@ -19,6 +19,8 @@ class NotProvenWarning(UserWarning):
     """A scenario that an adapter was not put through."""
 
 
+LAST = 21
+"""The number of the last scenario."""
 OF_CAPABILITY = {
     13: Capability.COMPARES_ON_SERVER,
     17: Capability.CLEARS_BY_CODE,
@@ -28,6 +30,38 @@ OF_CAPABILITY = {
 """Scenarios that only who has the capability can be put through, and then has to be."""
 OF_THE_CRM = frozenset({6, 8, 10, 11, 15})
 """Scenarios that a CRM may make impossible in a way that can't be told from here."""
+
+TROUBLES: dict[int, tuple[Trouble, ...]] = {
+    8: ONE_ITEM,
+    10: (*DOWN, Trouble.KEY_REFUSED, Trouble.WRITE_REFUSED),
+    11: (Trouble.ANSWER_LOST,),
+}
+"""Scenarios that are told once for each of these."""
+RACE = 13
+
+
+def kinds_of(number: int, shape: Shape) -> tuple[Trouble | None, ...]:
+    """Say with which troubles a scenario is told; None is none."""
+    if number == RACE:
+        # Of records, a newer assignment is another one, which nobody can overtake.
+        return (None, Trouble.OVERTAKEN) if shape == "slots" else (None,)
+    return TROUBLES[number]
+
+
+def require_fair(hooks: type[Hooks], scenarios: type[Hooks]) -> None:
+    """Refuse a test class that bends the scenarios, or names what there is not.
+
+    Raises:
+        TypeError: tells what it bends.
+    """
+    for name in dir(scenarios):
+        if name.startswith("test_") and getattr(hooks, name) is not getattr(scenarios, name):
+            msg = f"{hooks.__name__}.{name} hides a scenario of the contract: use `not_proven`"
+            raise TypeError(msg)
+    for key in hooks.not_proven:
+        if not isinstance(key, Trouble) and key not in range(1, LAST + 1):
+            msg = f"{hooks.__name__}.not_proven names {key!r}, which is no scenario and no Trouble"
+            raise TypeError(msg)
 
 
 def go_or_tell(
@@ -48,7 +82,7 @@ def go_or_tell(
         )
         return
     require(named[key].strip(), f"`not_proven[{key!r}]` must say why")
-    may_be = not _can_be_caused(play, key) if isinstance(key, Trouble) else number in OF_THE_CRM
+    may_be = not play.can_cause(key) if isinstance(key, Trouble) else number in OF_THE_CRM
     require(
         may_be or why_not is not None,
         f"this adapter can be put through scenario {number}: take {key!r} out of `not_proven`",
@@ -69,14 +103,6 @@ def _missing(hooks: Hooks, capabilities: frozenset[Capability]) -> dict[int, str
     if hooks.separator is None:
         missing[16] = "`separator` is None"
     return missing
-
-
-def _can_be_caused(play: Play, kind: Trouble) -> bool:
-    try:
-        play.hooks.trouble(kind, play.somebody())
-    except NotImplementedError:
-        return False
-    return True
 
 
 def _tell(text: str, request: pytest.FixtureRequest) -> None:

@@ -1,7 +1,7 @@
 """One scenario on its way: who is in it, what was asked, what the CRM showed before and after."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -19,7 +19,7 @@ from sync.crm.adapter import (
     Unassignment,
     VoucherId,
 )
-from sync.crm.kit.given import Given, Held
+from sync.crm.kit.given import Given, Held, Trouble
 from sync.crm.kit.hooks import Hooks
 
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
@@ -31,8 +31,6 @@ SEES = frozenset({Capability.READS_BACK, Capability.REPORTS_NOT_FOUND})
 """An adapter with one of these sees what the CRM shows, and so can tell results apart."""
 TAKEN = frozenset(set(Result) - {Result.REJECTED, Result.RETRY})
 """What one that sees nothing may answer for all that was taken."""
-
-Before = dict[Given, Sequence[Held]]
 
 
 class Play:
@@ -57,7 +55,10 @@ class Play:
 
     def new_adapter(self) -> Destination:
         """Make an adapter that is closed at the end of the scenario."""
-        adapter = self.hooks.make_adapter()
+        return self.closing(self.hooks.make_adapter())
+
+    def closing(self, adapter: Destination) -> Destination:
+        """Close this one, too."""
         self._opened.callback(adapter.close)
         return adapter
 
@@ -115,6 +116,34 @@ class Play:
     def now(self, *given: Given) -> list[Sequence[Held]]:
         """Give what the CRM shows of each."""
         return [self.held(each) for each in given]
+
+    @contextmanager
+    def trouble(self, kind: Trouble, given: Given) -> Iterator[None]:
+        """Let the CRM be in trouble in this block."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.hooks.trouble(kind, given))
+            except NotImplementedError:
+                name = f"Trouble.{kind.name}"
+                msg = f"let `trouble` cause {name}, or say in `not_proven` why {name} can't be"
+                raise AssertionError(msg) from None
+            yield
+
+    def can_cause(self, kind: Trouble) -> bool:
+        """Tell whether the author's test can put the CRM into this trouble."""
+        try:
+            with self.hooks.trouble(kind, self.somebody()):
+                return True
+        except NotImplementedError:
+            return False
+
+    def reassign(self, given: Given) -> None:
+        """Let somebody else make the CRM show this."""
+        try:
+            self.hooks.reassign(given)
+        except NotImplementedError:
+            msg = "give `reassign`: an adapter that restores must leave what others wrote since"
+            raise AssertionError(msg) from None
 
     def about(self, given: Given, **fields: Any) -> Unassignment:  # noqa: ANN401
         """Make the unassignment of what one shows; each field can be named."""
