@@ -216,10 +216,7 @@ class Salesforce:
             if whole != match["values"]:
                 raise CallError(400, "MALFORMED_QUERY")
             self.org.largest["values"] = max(self.org.largest["values"], len(values))
-            hits = {}
-            for value in values:
-                hits |= {row["Id"]: row for row in self.org.matching(table, match["where"], value)}
-            rows = list(hits.values())
+            rows = self.org.matching(table, match["where"], set(values))
         rows = rows[: int(match["limit"] or len(rows))]
         told = [{"attributes": {"type": table.name}} | {f: row[f] for f in fields} for row in rows]
         return self._page(told, 0)
@@ -261,7 +258,7 @@ class Salesforce:
         table = self.org.table(rest[0])
         created = {"created": False}
         if len(rest) == 3:
-            hits = self.org.matching(table, rest[1], rest[2])
+            hits = self.org.matching(table, rest[1], {rest[2]})
             if len(hits) > 1:
                 path = f"/services/data/{VERSION}/sobjects/{table.name}"
                 return 300, [f"{path}/{row['Id']}" for row in hits], "application/json"

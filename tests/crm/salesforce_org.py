@@ -12,6 +12,7 @@ from itertools import count
 
 SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 TEXTS = {"id", "string", "email", "picklist", "reference", "phone", "url", "multipicklist"}
+ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:?\d{2})")
 
@@ -204,9 +205,9 @@ class Org:
         row = self.row(table, id_)
         faults = self.row_faults.get(row["Id"])
         if faults:
-            raise RowError(faults.pop(0))
+            raise RowError(code=faults.pop(0))
         after = row | taken
-        self._require_unique(table, after)
+        self._require_unique(table, taken, after)
         for rule in self.validation:
             if rule(table.name, after):
                 raise RowError(
@@ -214,26 +215,28 @@ class Org:
                 )
         row.update(taken)
 
-    def _require_unique(self, table, after):
-        for each in table.fields.values():
-            same = [r for r in table.rows.values() if each.unique and r[each.name] is not None]
-            if any(r[each.name] == after[each.name] and r["Id"] != after["Id"] for r in same):
-                raise RowError(code="DUPLICATE_VALUE", fields=[each.name])
+    def _require_unique(self, table, taken, after):
+        for name in taken:
+            if table.field(name).unique and after[name] is not None:
+                same = [row["Id"] for row in table.rows.values() if row[name] == after[name]]
+                if set(same) - {after["Id"]}:
+                    raise RowError(code="DUPLICATE_VALUE", fields=[name])
 
-    def matching(self, table, name, value):
-        """Give the rows with a value; texts are compared without case, as SOQL does."""
+    def matching(self, table, name, values):
+        """Give the rows with one of the values; texts are compared without case, as SOQL does."""
         wanted = table.field(name)
         if wanted.type == "id":
-            if not re.fullmatch(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?", value) or value[:3] == "bad":
-                raise CallError(400, "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field")
-            # The long form has no case of its own.
-            if len(value) == 18:
-                return [r for r in table.rows.values() if r["Id"].casefold() == value.casefold()]
-            return [r for r in table.rows.values() if r["Id"][:15] == value]
+            return self._with_ids(table, values)
         if not wanted.filterable or wanted.type not in TEXTS:
             raise CallError(400, "INVALID_FIELD", f"{name} can not be filtered so")
-        return [
-            row
-            for row in table.rows.values()
-            if row[wanted.name] is not None and row[wanted.name].casefold() == value.casefold()
-        ]
+        folded = {value.casefold() for value in values}
+        return [row for row in table.rows.values() if (row[wanted.name] or "").casefold() in folded]
+
+    def _with_ids(self, table, values):
+        for value in values:
+            if not ID.fullmatch(value) or value.startswith("bad"):
+                raise CallError(400, "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field")
+        # The long form has no case of its own.
+        long = {value.casefold() for value in values if len(value) == 18}
+        rows = table.rows.values()
+        return [row for row in rows if row["Id"].casefold() in long or row["Id"][:15] in values]

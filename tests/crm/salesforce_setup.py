@@ -22,7 +22,7 @@ RECORDS = RecordMapping(
     object=ASSIGNMENT,
     record=RecordPart(holder_id="Holder_Id__c", status="Status__c", ended="Unassigned", set=TOLD),
 )
-PATIENCE = Patience(connect=2.0, read=0.2, answer=2.0, attempts=3, total=5.0)
+PATIENCE = Patience(connect=2.0, read=0.4, answer=4.0, attempts=2, total=5.0)
 
 
 def contact_fields():
@@ -66,5 +66,28 @@ def salesforce():
 def adapter_on(double, mapping=CODES, **changes):
     """Make an adapter that doesn't wait between two tries."""
     fields = {"patience": PATIENCE, "wait": lambda _seconds: None} | changes
-    grant = fields.pop("grant", ClientCredentials(*double.logins.client))
+    grant = fields.pop("grant", ClientCredentials("app-id", "app-secret"))
     return SalesforceAdapter(double.url, grant, mapping, **fields)
+
+
+def running():
+    """To be made a fixture: a double."""
+    with salesforce() as double:
+        yield double
+
+
+def adapters(crm):
+    """To be made a fixture: makes adapters on the double, and closes them."""
+    made = []
+
+    def make(mapping=CODES, **changes):
+        made.append(adapter_on(crm, mapping, **changes))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def results(outcomes):
+    return [outcome.result for outcome in outcomes]

@@ -92,7 +92,7 @@ class SalesforceContract(AdapterContract):
 
     @contextmanager
     def _silent(self, _given):
-        self.double.be_silent(0.4, times=50)
+        self.double.be_silent(0.6, times=50)
         yield
         self.double.faults.clear()
 
