@@ -4,6 +4,7 @@ Source: REST API Developer Guide, "sObject Describe" and "Limits". A describe sh
 rights as the app's own user has them.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,15 @@ TEXTS = frozenset(
     }
 )
 """The types of field that are compared with a text."""
+FORMS = {
+    "boolean": (re.compile("true|false"), "true or false"),
+    "date": (re.compile(r"\{unassigned_on\}|\d{4}-\d\d-\d\d"), "{unassigned_on}"),
+    "datetime": (re.compile(r"\{unassigned_at\}|\d{4}-\d\d-\d\dT\S+"), "{unassigned_at}"),
+    **dict.fromkeys(
+        ("double", "int", "currency", "percent"), (re.compile(r"-?\d+(\.\d+)?"), "a number")
+    ),
+}
+"""The types of field that take a text of one form only, and what that is."""
 UNPROVEN = "validation rules, flows, triggers and sharing: each may refuse one record's change"
 
 Described = Mapping[str, Mapping[str, Any]]
@@ -47,7 +57,10 @@ def check(api: SalesforceApi, mapping: Mapped, name: str) -> Sequence[str]:
     for field in _emptied(mapping):
         _require_emptiable(_field(fields, name, field), field)
     for field, text in _written_texts(mapping):
-        _require_value(_field(fields, name, field), field, text)
+        described = _field(fields, name, field)
+        _require_form(described, field, text)
+        if "{" not in text:
+            _require_value(described, field, text)
     if isinstance(mapping, RecordMapping):
         _require_key(_field(fields, name, mapping.record.holder_id), mapping.record.holder_id)
     else:
@@ -109,6 +122,14 @@ def _require_value(described: Mapping[str, Any], field: str, text: str) -> None:
         raise TellUserError(msg)
 
 
+def _require_form(described: Mapping[str, Any], field: str, text: str) -> None:
+    kind = str(described.get("type"))
+    form, example = FORMS.get(kind, (None, ""))
+    if form is not None and text and not form.fullmatch(text):
+        msg = f"{field} is of the type {kind}, so set = {{ {field} = ... }} has to be {example}"
+        raise TellUserError(msg)
+
+
 def _require_key(described: Mapping[str, Any], field: str) -> None:
     if not (described.get("externalId") and described.get("unique")):
         msg = f"{field} has to be an external ID and unique: set both on the field in Salesforce"
@@ -124,12 +145,12 @@ def _emptied(mapping: Mapped) -> Iterator[str]:
 
 
 def _written_texts(mapping: Mapped) -> Iterator[tuple[str, str]]:
-    """Give the fields that get a text which is the same for all."""
+    """Give the fields that are set, and to which text."""
     parts = [mapping.record] if isinstance(mapping, RecordMapping) else mapping.slot
     if isinstance(mapping, RecordMapping) and mapping.record.status:
         yield mapping.record.status, mapping.record.ended
     for part in parts:
-        yield from ((field, text) for field, text in part.set.items() if "{" not in text)
+        yield from part.set.items()
 
 
 def _slow(fields: Described, name: str, found_by: Sequence[str]) -> Iterator[str]:

@@ -31,7 +31,11 @@ LARGEST = 10_000
 """Records that are given at once at most: what one bulk job cuts into a batch of its own."""
 IN_BULK = 2_000
 """Records above which one bulk job is less than the calls it saves."""
+HALVINGS = 30
+"""How often a call that was refused as a whole is made as two, to find which record is to blame."""
+TOO_MANY_REFUSED = Outcome.retry("not tried: Salesforce can't read what the mapping sets")
 EMAIL = "email"
+ID = "id"
 NOT_AN_ID = "INVALID_QUERY_FILTER_OPERATOR"
 """What a query answers that asks for an id of a form that Salesforce does not know."""
 
@@ -59,13 +63,14 @@ class SalesforceRecords:
         self._key = key
         self._kinds = Kinds()
         self._key_of: dict[str, str] = {}
+        self._halvings = HALVINGS
 
     def find(
         self, where: str | None, values: Sequence[str], fields: Sequence[str]
     ) -> Mapping[str, Sequence[Record]]:
         """Give the records whose field `where` (None: the Id, in either form) holds each value."""
         self._key_of.clear()
-        if where is None:
+        if where is None or where.casefold() == ID:
             return self._by_id(values, fields)
         same = {value: _same(where, value) for value in values}
         found: dict[str, dict[str, Record]] = {}
@@ -85,6 +90,7 @@ class SalesforceRecords:
             told = self._bulk.update(changes, self._kinds)
             if told is not None:
                 return told
+        self._halvings = HALVINGS
         answers: list[Outcome | None] = []
         for part in in_parts(changes, AT_ONCE):
             try:
@@ -156,12 +162,19 @@ class SalesforceRecords:
         try:
             told = self._api.ask("PATCH", "composite", "sobjects", body=body)
         except RefusedError:
-            # One that can't be read refuses them all.
-            return [self._alone(change) for change in changes]
+            return self._halved(changes)
         if not isinstance(told, list) or len(told) != len(changes):
             unclear = Outcome.retry("Salesforce does not say of each record what became of it")
             return [unclear] * len(changes)
         return [outcome_of(each) for each in told]
+
+    def _halved(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
+        """Write in two calls what one call can't, because it has a value that can't be read."""
+        if self._halvings == 0:
+            return [TOO_MANY_REFUSED] * len(changes)
+        self._halvings -= 1
+        middle = len(changes) // 2
+        return [*self._written(changes[:middle]), *self._written(changes[middle:])]
 
     def _alone(self, change: Change) -> Outcome | None:
         body = self._kinds.as_json(change.after)

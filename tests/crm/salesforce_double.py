@@ -218,7 +218,9 @@ class Salesforce:
             self.org.largest["values"] = max(self.org.largest["values"], len(values))
             rows = self.org.matching(table, match["where"], set(values))
         rows = rows[: int(match["limit"] or len(rows))]
-        told = [{"attributes": {"type": table.name}} | {f: row[f] for f in fields} for row in rows]
+        told = [
+            {"attributes": {"type": table.name}} | {f: row.get(f) for f in fields} for row in rows
+        ]
         return self._page(told, 0)
 
     def _page(self, rows, start):

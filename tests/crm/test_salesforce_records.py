@@ -1,6 +1,7 @@
 """What is found in Salesforce, and what is written, on a double of our own."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,9 @@ CODE = (Slot(code="Voucher_Code__c"),)
 BY_ID = SlotMapping(find=("record_id = source_id",), slot=CODE)
 BY_EMAIL = SlotMapping(find=("email = email",), slot=CODE)
 BY_SHOP = SlotMapping(find=("prop:Shop_Id__c = source_id",), slot=CODE)
+WRONG = Slot(campaign="camp_2", code="Voucher_Code__c", set={"Unassigned_On__c": "some day"})
+ONE_IS_WRONG = CODES.model_copy(update={"slot": (WRONG, *CODE)})
+"""What one of its slots sets can't be read as a date."""
 REMOVED, REJECTED, RETRY = Result.REMOVED, Result.REJECTED, Result.RETRY
 NOT_FOUND = Result.CONTACT_NOT_FOUND
 
@@ -65,11 +69,13 @@ def bodies(crm, kind):
 # --- Finding -------------------------------------------------------------------------------------
 
 
-def test_an_id_of_either_length_finds_the_same_contact(org, make, put, unassignment):
+@pytest.mark.parametrize("rule", ["record_id = source_id", "prop:id = source_id"])
+def test_an_id_of_either_length_finds_the_same_contact(org, make, put, unassignment, rule):
+    adapter = make(SlotMapping(find=(rule,), slot=CODE))
     for form in (lambda id_: id_, lambda id_: id_[:15], str.lower, str.upper):
         id_ = put(None)
         batch = [unassignment(source_id=form(id_))]
-        assert results(make(BY_ID).unassign(batch)) == [REMOVED]
+        assert results(adapter.unassign(batch)) == [REMOVED]
         assert org.peek("Contact", id_)["Voucher_Code__c"] is None
 
 
@@ -277,10 +283,6 @@ def test_alone_or_with_others_a_refusal_means_the_same(org, make, many, code, re
 def test_one_value_that_can_not_be_read_harms_only_its_own_record(
     crm, org, make, put, unassignment
 ):
-    slots = (
-        Slot(campaign="camp_1", code="Voucher_Code__c"),
-        Slot(campaign="camp_2", code="Voucher_Code__c", set={"Unassigned_On__c": "some day"}),
-    )
     ids = [put("cust_1", "A"), put("cust_2", "B"), put("cust_3", "C")]
     batch = [
         unassignment("rh_1", code="A"),
@@ -288,7 +290,7 @@ def test_one_value_that_can_not_be_read_harms_only_its_own_record(
         unassignment("rh_3", customer_id="cust_3", code="C"),
     ]
 
-    outcomes = make(CODES.model_copy(update={"slot": slots})).unassign(batch)
+    outcomes = make(ONE_IS_WRONG).unassign(batch)
 
     assert results(outcomes) == [REMOVED, REJECTED, REMOVED]
     assert outcomes[1].reason == (
@@ -296,7 +298,27 @@ def test_one_value_that_can_not_be_read_harms_only_its_own_record(
     )
     codes = [org.peek("Contact", id_)["Voucher_Code__c"] for id_ in ids]
     assert codes == [None, "B", None]
-    assert (crm.counts["collection"], crm.counts["row"]) == (1, 3)
+    assert (crm.counts["collection"], crm.counts["row"]) == (2, 3)
+
+
+def test_which_of_two_hundred_is_to_blame_costs_few_calls(crm, make, many):
+    batch, _ids = many(200)
+    batch[70] = replace(batch[70], campaign_id="camp_2")
+
+    outcomes = make(ONE_IS_WRONG).unassign(batch)
+
+    assert results(outcomes) == [REMOVED] * 70 + [REJECTED] + [REMOVED] * 129
+    assert crm.counts["collection"] + crm.counts["row"] <= 1 + 2 * 8
+
+
+def test_a_mapping_that_sets_what_can_not_be_read_costs_a_bounded_number_of_calls(crm, make, many):
+    batch, _ids = many(200)
+    batch = [replace(each, campaign_id="camp_2") for each in batch]
+
+    outcomes = make(ONE_IS_WRONG).unassign(batch)
+
+    assert set(results(outcomes)) == {REJECTED, RETRY}
+    assert crm.counts["collection"] + crm.counts["row"] <= 1 + 2 * 30
 
 
 def test_an_answer_that_does_not_speak_of_each_record_is_tried_again_later(crm, make, many):
