@@ -89,3 +89,13 @@ def test_two_hundred_ordinary_values_are_one_query():
     sizes = [len(part) for part in in_queries("Contact", ["Code__c"], "Holder_Id__c", ids)]
 
     assert sizes == [200, 200, 1]
+
+
+def test_long_values_are_asked_for_in_more_queries():
+    values = [f"{number:03d}{'ü' * 200}" for number in range(200)]
+
+    parts = list(in_queries("Contact", ["LastName"], "Shop_Id__c", values))
+
+    assert [value for part in parts for value in part] == values
+    sizes = [len(quote_plus(query("Contact", ["LastName"], "Shop_Id__c", part))) for part in parts]
+    assert LONGEST_QUERY * 0.8 < max(sizes) <= LONGEST_QUERY
