@@ -7,6 +7,7 @@ from sync.crm.mapped import CrmBusyError, Record, Records, in_parts, write_all
 from sync.crm.rules import Rules, text_of
 
 DELETED = Restored(Undone.REJECTED, "a record that was deleted is not written back")
+NOT_READ = Restored(Undone.REJECTED, "the mapping no longer names a field that it changed")
 GONE = Restored(Undone.NOT_FOUND)
 
 
@@ -47,6 +48,8 @@ def _decided(
     record = found.get(change.record_id)
     if record is None:
         return GONE
+    if not change.after.keys() <= record.fields.keys():
+        return NOT_READ
     now = shown[record.record_id]
     compared = [name for name in change.after if name not in told]
     if _shows(now, change.after, compared):
@@ -73,10 +76,11 @@ def _to_write(found: dict[str, Record], back: dict[str, dict[str, str]]) -> list
 def _after_writing(
     answer: Restored, found: dict[str, Record], change: Change, failed: Mapping[str, Outcome]
 ) -> Restored:
-    if answer.result is not Undone.RESTORED:
+    if answer.result not in {Undone.RESTORED, Undone.ALREADY_RESTORED}:
         return answer
-    outcome = failed.get(found[change.record_id].record_id)
-    if outcome is None:
+    record = found[change.record_id]
+    outcome = failed.get(record.record_id)
+    if outcome is None or _shows(record.fields, change.before, list(change.before)):
         return answer
     by_result = {Result.RETRY: Undone.RETRY, Result.CONTACT_NOT_FOUND: Undone.NOT_FOUND}
     return Restored(by_result.get(outcome.result, Undone.REJECTED), outcome.reason)

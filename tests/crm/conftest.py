@@ -17,7 +17,10 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
+from tests.crm.hubspot_double import HubSpot
 
+collect_ignore = ["plugin_example"]
+"""Somebody else's distribution, whose own test runs where it is installed."""
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
 UNASSIGNED_AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
 
@@ -100,3 +103,11 @@ def adapter(table):
     adapter = SqlAdapter(table.url, busy_timeout=0.05)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture
+def hubspot():
+    """An account of our double, and nobody in it."""
+    account = HubSpot()
+    yield account
+    account.stop()

@@ -18,10 +18,12 @@ from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
 from sync.crm.restoring import restore
 
 KEY = "memory-key-1f0c9a3e"
+FIELDS = frozenset({"code", "rh", "status", "ended_at", "note"})
 FIND = ("prop:vid = customer_id", "prop:shop = source_id")
 BY_CODE = SlotMapping(find=FIND, slot=(Slot(code="code", set={"ended_at": "{unassigned_at}"}),))
 BY_HOLDER = SlotMapping(find=FIND, slot=(Slot(code="code", holder_id="rh", match="holder_id"),))
 LISTS = SlotMapping(find=FIND, slot=(Slot(code="code", multi=";"),))
+NOWHERE = SlotMapping(find=FIND, slot=(Slot(code="nowhere"),))
 RECORDS = RecordMapping(
     object="assignment",
     record=RecordPart(holder_id="rh", status="status", set={"ended_at": "{unassigned_at}"}),
@@ -104,18 +106,18 @@ class Account:
     """One CRM, as whoever has this key reaches it: the `Records` of a writer."""
 
     def __init__(self, crm, key):
-        self._crm = crm
+        self.crm = crm
         self._key = key
 
     @property
     def at_once(self):
-        return self._crm.at_once
+        return self.crm.at_once
 
     def find(self, where, values, fields):
-        return self._crm.find(self._key, where, values, fields)
+        return self.crm.find(self._key, where, values, fields)
 
     def write(self, changes):
-        return self._crm.write(self._key, changes)
+        return self.crm.write(self._key, changes)
 
 
 class MemoryAdapter:
@@ -150,7 +152,7 @@ class MemoryAdapter:
         return isinstance(self.mapping, SlotMapping) and self.mapping.slot[0].holder_id is None
 
     def check(self):
-        if "" in self.mapping.fields():
+        if set(self.mapping.fields()) - FIELDS:
             msg = "MEMORY_MAPPING: the CRM has no such field: correct its name"
             raise TellUserError(msg)
         try:
@@ -225,6 +227,20 @@ class MemoryContract(AdapterContract):
             says=("MEMORY_KEY", "refuses"),
             error=CredentialsRefusedError,
         )
+        yield Misconfigured(
+            "a field that the CRM doesn't have",
+            lambda: self.adapter(self.crm, NOWHERE),
+            says=("MEMORY_MAPPING", "no such field"),
+        )
+
+
+class RecordsContract(MemoryContract):
+    shape = "records"
+    mapping = RECORDS
+    keeps_holder_id = True
+
+    def rows(self, given):
+        return self.crm.rows_with(rh=given.holder_id)
 
 
 def held(row):
@@ -232,7 +248,7 @@ def held(row):
     return Held(
         code=row["code"],
         holder_id=row["rh"],
-        ended=row.get("status") == "unassigned",
+        ended=row["status"] == "unassigned",
         told={"ended_at": row.get("ended_at", "")},
         other={name: text for name, text in row.items() if name not in changed},
     )

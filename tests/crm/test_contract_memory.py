@@ -1,6 +1,6 @@
 """The contract on a CRM in memory, in each shape."""
 
-from tests.crm.memory import BY_HOLDER, LISTS, RECORDS, MemoryContract
+from tests.crm.memory import BY_HOLDER, LISTS, MemoryContract, RecordsContract
 
 
 class TestCodes(MemoryContract):
@@ -18,11 +18,5 @@ class TestLists(MemoryContract):
     separator = ";"
 
 
-class TestRecords(MemoryContract):
-    shape = "records"
-    mapping = RECORDS
-    keeps_holder_id = True
+class TestRecords(RecordsContract):
     not_proven = {16: "a record has one code", 17: "nothing is cleared by its code alone"}
-
-    def rows(self, given):
-        return self.crm.rows_with(rh=given.holder_id)
