@@ -6,10 +6,11 @@ org is another destination.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from time import sleep, time
+from time import monotonic, sleep, time
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -41,7 +42,13 @@ from sync.crm.salesforce_login import (
     Session,
     signer,
 )
-from sync.crm.salesforce_records import AT_ONCE, IN_BULK, LARGEST, SalesforceRecords
+from sync.crm.salesforce_records import (
+    AT_ONCE,
+    IN_BULK,
+    LARGEST,
+    OfOneAssignment,
+    SalesforceRecords,
+)
 from sync.crm.salesforce_soql import is_name
 from sync.crm.web import Unpaced, parse_token, read_as, required
 from sync.model.address import parse_base_url
@@ -53,6 +60,10 @@ CONTACT = "Contact"
 PATIENCE = Patience(connect=3.0, read=30.0, answer=40.0, attempts=3, total=60.0)
 """Two hundred records with an org's own flows take their time; the next run tries again."""
 
+ATTEMPTS_TO_WRITE = 2
+TOTAL_TO_WRITE = 5.0
+"""Fewer and shorter than to read: by then what was read is out of date."""
+
 
 class SalesforceAdapter:
     """One object of one org.
@@ -63,6 +74,7 @@ class SalesforceAdapter:
         mapping: which records, which fields.
         patience: time-outs and attempts of one call.
         wait: waits the given seconds between two tries, or two looks at a job.
+        clock: seconds that never jump.
     """
 
     api_version: ClassVar[int] = API_VERSION
@@ -78,23 +90,32 @@ class SalesforceAdapter:
         *,
         patience: Patience = PATIENCE,
         wait: Callable[[float], None] = sleep,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._host = urlsplit(base_url).netloc.casefold()
         self._mapping = mapping
         self._object = mapping.object or CONTACT
-        self._transport = Transport(
-            headers={"Accept": "application/json", "User-Agent": "holdersync"},
-            pacer=Unpaced(),
-            patience=patience,
-            wait=wait,
-            random=Random(),  # noqa: S311 - jitter, no secret
-        )
-        session = Session(self._transport, base_url, grant)
-        self._api = SalesforceApi(self._transport, base_url, session, Limits())
-        key = mapping.record.holder_id if isinstance(mapping, RecordMapping) else None
-        bulk = BulkUpdate(self._api, self._object, wait)
-        self._records = SalesforceRecords(self._api, self._object, bulk, key)
+        self._transports = [
+            Transport(
+                headers={"Accept": "application/json", "User-Agent": "holdersync"},
+                pacer=Unpaced(),
+                patience=each,
+                wait=wait,
+                random=Random(),  # noqa: S311 - jitter, no secret
+            )
+            for each in (patience, _to_write(patience))
+        ]
+        reading, writing = self._transports
+        session = Session(reading, base_url, grant)
+        self._api = SalesforceApi(reading, writing, base_url, session, Limits())
         self._rules = rules_of(mapping)
+        own = (
+            OfOneAssignment(mapping.record.holder_id, BulkUpdate(self._api, self._object, wait))
+            if isinstance(mapping, RecordMapping)
+            else None
+        )
+        told = self._rules.told
+        self._records = SalesforceRecords(self._api, self._object, told, own, clock)
         self._writer = MappedWriter(self._rules, self._records)
 
     @classmethod
@@ -139,8 +160,8 @@ class SalesforceAdapter:
             raise TellUserError(msg) from None
 
     def batch_size(self, due: int) -> int:
-        """Give two hundred, or as many as one bulk job takes where many are due."""
-        return AT_ONCE if due <= IN_BULK else LARGEST
+        """Give two hundred; of records as many as one bulk job takes, where many are due."""
+        return LARGEST if due > IN_BULK and isinstance(self._mapping, RecordMapping) else AT_ONCE
 
     def ask_by(self, held_now: HeldNow) -> None:
         """Ask so, before a code is cleared that nothing but itself names."""
@@ -151,7 +172,7 @@ class SalesforceAdapter:
         return self._writer.preview(batch)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
-        """End each assignment, two hundred records per call, or thousands per job."""
+        """End each assignment, two hundred per call, or thousands per job."""
         return self._writer.unassign(batch)
 
     def restore(self, changes: Sequence[Change], *, dry_run: bool) -> Sequence[Restored]:
@@ -160,11 +181,16 @@ class SalesforceAdapter:
 
     def close(self) -> None:
         """Give back connections."""
-        self._transport.close()
+        for transport in self._transports:
+            transport.close()
 
     def _clears_by_code(self) -> bool:
         slots = self._mapping.slot if isinstance(self._mapping, SlotMapping) else ()
         return any(slot.match != "holder_id" for slot in slots)
+
+
+def _to_write(patience: Patience) -> Patience:
+    return replace(patience, attempts=ATTEMPTS_TO_WRITE, total=TOTAL_TO_WRITE)
 
 
 def _grant(env: Mapping[str, str], client_id: str, home: Path) -> Grant:

@@ -33,6 +33,7 @@ UNTIL_SOME_RETURN = timedelta(hours=1)
 UNTIL_LESS_BUSY = timedelta(minutes=5)
 """When to look again after too many calls ran at once."""
 
+CHANGES = "PATCH"
 ACCEPTED = frozenset({200, 201, 202, 204})
 SEVERAL = 300
 SESSION_ENDED = 401
@@ -100,16 +101,23 @@ class SalesforceApi:
     """Asks one org.
 
     Args:
-        transport: sends.
+        reading: sends what reads.
+        writing: sends what changes a record.
         base_url: the org's own host.
         session: gives the token.
         limits: what is left of the org's calls.
     """
 
     def __init__(
-        self, transport: Transport, base_url: str, session: Session, limits: Limits
+        self,
+        reading: Transport,
+        writing: Transport,
+        base_url: str,
+        session: Session,
+        limits: Limits,
     ) -> None:
-        self._transport = transport
+        self._reading = reading
+        self._writing = writing
         self._base_url = base_url
         self._session = session
         self._limits = limits
@@ -159,12 +167,13 @@ class SalesforceApi:
 
         if not urgent:
             self._limits.require_left()
+        transport = self._writing if call.method == CHANGES else self._reading
         try:
             try:
-                return self._transport.send(self._with_token(call), judge)
+                return transport.send(self._with_token(call), judge)
             except _SessionEndedError:
                 self._session.forget()
-                return self._transport.send(self._with_token(call), judge)
+                return transport.send(self._with_token(call), judge)
         except _SessionEndedError:
             msg = "Salesforce ends each session at once (401): see the app's session policies"
             raise CredentialsRefusedError(msg) from None

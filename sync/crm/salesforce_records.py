@@ -1,29 +1,32 @@
-"""Salesforce's records of one object: found by SOQL, changed by their Id, two hundred per call.
+"""Salesforce's records of one object, changed two hundred per call.
 
 Every change is made to a record that was read before, since only what it shows says whether it is
 to be changed. So it is written by its Id: an update by Id can't create, and can't meet two records.
-A single record that is found by an external id is written by that id, with `updateOnly`, which
+A single record of one assignment is written by its external id instead, with `updateOnly`, which
 keeps an upsert from creating: there Salesforce itself says, by a 300, that a second one has it.
 
-Salesforce compares texts without case, so what it finds is compared anew here; only in the standard
-field `Email`, which is an address, is case left out. Whoever writes the same field between our
-reading and our writing is overwritten.
+Salesforce has no write that compares what it overwrites. A record of one assignment is nobody
+else's, so there it doesn't matter. The fields of a contact are: whoever writes there between our
+reading and our writing is overwritten. So what was read some seconds ago is read again right before
+it is written, and no contact is changed by a bulk job, which writes whenever its turn comes.
 
-Sources: REST API Developer Guide, "Query", "Update Records Using sObject Collections" and "Upsert
-Records Using sObject Rows by External ID"; SOAP API Developer Guide, "StatusCode".
+Sources: REST API Developer Guide, "Update Records Using sObject Collections" and "Upsert Records
+Using sObject Rows by External ID"; SOAP API Developer Guide, "StatusCode".
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
-from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, TellUserError
-from sync.crm.mapped import CrmBusyError, Record, in_parts
+from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, Result, TellUserError
+from sync.crm.mapped import LOST_RACE, CrmBusyError, Record, in_parts
 from sync.crm.records import SEVERAL as SEVERAL_RECORDS
+from sync.crm.rules import text_of
 from sync.crm.salesforce_api import SEVERAL, RefusedError, SalesforceApi
 from sync.crm.salesforce_bulk import BulkUpdate
-from sync.crm.salesforce_rows import Kinds, id_of, outcome_of, rows_of, text_of_value
-from sync.crm.salesforce_soql import in_queries, long_id, query
+from sync.crm.salesforce_find import SalesforceFinder
+from sync.crm.salesforce_rows import Kinds, outcome_of
 
 AT_ONCE = 200
 """Records that one call changes at most."""
@@ -31,70 +34,87 @@ LARGEST = 10_000
 """Records that are given at once at most: what one bulk job cuts into a batch of its own."""
 IN_BULK = 2_000
 """Records above which one bulk job is less than the calls it saves."""
+FRESH_FOR = 5.0
+"""Seconds after which what was read is read again before it is written."""
 HALVINGS = 30
 """How often a call that was refused as a whole is made as two, to find which record is to blame."""
 TOO_MANY_REFUSED = Outcome.retry("not tried: Salesforce can't read what the mapping sets")
-EMAIL = "email"
-ID = "id"
-NOT_AN_ID = "INVALID_QUERY_FILTER_OPERATOR"
-"""What a query answers that asks for an id of a form that Salesforce does not know."""
+NOT_THERE = Outcome(Result.CONTACT_NOT_FOUND)
 
-_PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/query/([A-Za-z0-9-]{1,100})")
+Told = list[Outcome | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OfOneAssignment:
+    """What is true of records that are one assignment each.
+
+    Attributes:
+        key: the external id by which one is found.
+        bulk: changes many.
+    """
+
+    key: str
+    bulk: BulkUpdate
 
 
 class SalesforceRecords:
-    """The records of one object.
+    """The records of one object; see `Records`.
 
     Args:
         api: asks the org.
         name: the object's API name.
-        bulk: changes many of them.
-        key: the external id by which a record is found, if it is one.
+        told: the fields that only tell something, and are not compared.
+        own: what is true if each record is one assignment; None if they are contacts.
+        clock: seconds that never jump.
     """
 
     at_once = LARGEST
 
     def __init__(
-        self, api: SalesforceApi, name: str, bulk: BulkUpdate, key: str | None = None
+        self,
+        api: SalesforceApi,
+        name: str,
+        told: frozenset[str],
+        own: OfOneAssignment | None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._api = api
         self._name = name
-        self._bulk = bulk
-        self._key = key
+        self._told = told
+        self._own = own
+        self._clock = clock
         self._kinds = Kinds()
+        self._finder = SalesforceFinder(api, name, self._kinds)
         self._key_of: dict[str, str] = {}
+        self._read_at: dict[str, float] = {}
         self._halvings = HALVINGS
 
     def find(
         self, where: str | None, values: Sequence[str], fields: Sequence[str]
     ) -> Mapping[str, Sequence[Record]]:
         """Give the records whose field `where` (None: the Id, in either form) holds each value."""
-        self._key_of.clear()
-        if where is None or where.casefold() == ID:
-            return self._by_id(values, fields)
-        same = {value: _same(where, value) for value in values}
-        found: dict[str, dict[str, Record]] = {}
-        for row in self._rows(where, list(dict.fromkeys(values)), [*fields, where]):
-            record, shown = self._read(row, fields), text_of_value(row.get(where.casefold()))
-            found.setdefault(_same(where, shown), {})[record.record_id] = record
-            if where == self._key:
-                self._key_of[record.record_id] = shown
-        return {value: list(found.get(each, {}).values()) for value, each in same.items()}
+        asked_at = self._clock()
+        found = self._finder.find(where, values, fields)
+        by_id = {record.record_id: value for value, hits in found.items() for record in hits}
+        is_by_key = self._own is not None and where == self._own.key
+        self._key_of = by_id if is_by_key else {}
+        self._read_at |= dict.fromkeys(by_id, asked_at)
+        return found
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
-        """Write, two hundred per call, or many in one bulk job.
+        """Write, two hundred per call, or many records of assignments in one bulk job.
 
         What is written already is told even if the rest meets an error: that is met again.
         """
-        if len(changes) > IN_BULK:
-            told = self._bulk.update(changes, self._kinds)
-            if told is not None:
-                return told
+        if self._own is not None and len(changes) > IN_BULK:
+            in_bulk = self._own.bulk.update(changes, self._kinds)
+            if in_bulk is not None:
+                return in_bulk
         self._halvings = HALVINGS
-        answers: list[Outcome | None] = []
+        answers: Told = []
         for part in in_parts(changes, AT_ONCE):
             try:
-                answers += self._written(part)
+                answers += self._written_if_unchanged(part)
             except CrmBusyError as busy:
                 return [*answers, *[busy.outcome] * (len(changes) - len(answers))]
             except (CredentialsRefusedError, TellUserError) as error:
@@ -104,50 +124,35 @@ class SalesforceRecords:
                 return [*answers, *[rest] * (len(changes) - len(answers))]
         return answers
 
-    def _by_id(
-        self, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
-        ids = {value: long_id(value) for value in values}
-        asked = [each for each in dict.fromkeys(ids.values()) if each]
-        records = [self._read(row, fields) for row in self._rows("Id", asked, fields)]
-        by_id = {record.record_id: record for record in records}
-        return {value: [by_id[each]] for value, each in ids.items() if each in by_id}
+    def _written_if_unchanged(self, changes: Sequence[Change]) -> Told:
+        changed = self._changed(changes)
+        rest = [change for change in changes if change.record_id not in changed]
+        written = dict(zip((each.record_id for each in rest), self._written(rest), strict=True))
+        return [(changed | written)[change.record_id] for change in changes]
 
-    def _rows(
-        self, where: str, values: Sequence[str], fields: Sequence[str]
-    ) -> Iterator[Mapping[str, Any]]:
-        for part in in_queries(self._name, fields, where, values):
-            try:
-                yield from self._pages(query(self._name, fields, where, part))
-            except RefusedError as refused:
-                if refused.code != NOT_AN_ID:
-                    msg = f"{refused}: see that the mapping names {self._name} and {where} rightly"
-                    raise TellUserError(msg) from None
-                # One text that looks like an id and is none refuses all that are asked with it.
-                for half in (part[: len(part) // 2], part[len(part) // 2 :]):
-                    if len(half) < len(part):
-                        yield from self._rows(where, half, fields)
+    def _changed(self, changes: Sequence[Change]) -> dict[str, Outcome | None]:
+        """Say, by Id, which no longer show what they showed; nothing where that was just read."""
+        long_ago = self._clock() - FRESH_FOR
+        ids = [change.record_id for change in changes]
+        if self._own is not None or all(self._read_at.get(each, -inf) >= long_ago for each in ids):
+            return {}
+        compared = {name for change in changes for name in change.before} - self._told
+        now = self._finder.find(None, ids, sorted(compared))
+        changed: dict[str, Outcome | None] = {}
+        for change in changes:
+            hits = now.get(change.record_id)
+            if not hits:
+                changed[change.record_id] = NOT_THERE
+            elif any(
+                text_of(hits[0].fields, name) != text_of(change.before, name)
+                for name in compared & change.before.keys()
+            ):
+                changed[change.record_id] = LOST_RACE
+        return changed
 
-    def _pages(self, soql: str) -> list[Mapping[str, Any]]:
-        page = self._api.ask("GET", "query", q=soql)
-        rows = rows_of(page)
-        seen: set[str] = set()
-        while locator := _next(page):
-            if locator in seen:
-                raise CrmBusyError(Outcome.retry("Salesforce gives the same page again"))
-            seen.add(locator)
-            page = self._api.ask("GET", "query", locator)
-            rows += rows_of(page)
-        return rows
-
-    def _read(self, row: Mapping[str, Any], fields: Sequence[str]) -> Record:
-        shown = {name: row.get(name.casefold()) for name in fields}
-        self._kinds.see(shown)
-        return Record(id_of(row), {name: text_of_value(value) for name, value in shown.items()})
-
-    def _written(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
-        if len(changes) == 1:
-            return [self._alone(changes[0])]
+    def _written(self, changes: Sequence[Change]) -> Told:
+        if len(changes) <= 1:
+            return [self._alone(change) for change in changes]
         body = {
             "allOrNone": False,
             "records": [
@@ -168,7 +173,7 @@ class SalesforceRecords:
             return [unclear] * len(changes)
         return [outcome_of(each) for each in told]
 
-    def _halved(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
+    def _halved(self, changes: Sequence[Change]) -> Told:
         """Write in two calls what one call can't, because it has a value that can't be read."""
         if self._halvings == 0:
             return [TOO_MANY_REFUSED] * len(changes)
@@ -180,8 +185,8 @@ class SalesforceRecords:
         body = self._kinds.as_json(change.after)
         key = self._key_of.get(change.record_id)
         try:
-            if self._key and key:
-                path = ("sobjects", self._name, self._key, key)
+            if self._own is not None and key:
+                path = ("sobjects", self._name, self._own.key, key)
                 self._api.ask("PATCH", *path, body=body, updateOnly="true")
             else:
                 self._api.ask("PATCH", "sobjects", self._name, change.record_id, body=body)
@@ -192,19 +197,3 @@ class SalesforceRecords:
             error = {"statusCode": refused.code, "fields": fields}
             return outcome_of({"success": False, "errors": [error]})
         return None
-
-
-def _same(where: str, value: str) -> str:
-    text = value.strip()
-    return text.casefold() if where.casefold() == EMAIL else text
-
-
-def _next(page: object) -> str | None:
-    """Give the name of the page that follows, and no host: that is the org's own."""
-    if not isinstance(page, dict) or page.get("done") is True:
-        return None
-    path = page.get("nextRecordsUrl")
-    match = _PAGE.fullmatch(path) if isinstance(path, str) else None
-    if match is None:
-        raise CrmBusyError(Outcome.retry("Salesforce does not say where its next page is"))
-    return match[1]

@@ -54,6 +54,8 @@ def salesforce():
         Field("Holder_Id__c", external_id=True, unique=True),
         Field("Status__c", "picklist", values=("Assigned", "Unassigned"), restricted=True),
         Field("Voucher_Code__c"),
+        Field("Discount__c", "double"),
+        Field("Is_Open__c", "boolean"),
         Field("Unassigned_At__c", "datetime"),
         Field("Note__c"),
     )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -352,6 +353,49 @@ def test_what_is_written_before_a_fault_is_told(crm, org, make, many):
 
     assert results(outcomes) == [REMOVED] * 400 + [RETRY]
     assert org.peek("Contact", ids[400])["Voucher_Code__c"] == "C-400"
+
+
+def test_what_was_read_some_seconds_ago_is_compared_again_before_it_is_written(
+    crm, org, make, many
+):
+    clock = [0.0]
+    batch, ids = many(4)
+    adapter = make(clock=lambda: clock[0])
+
+    def meanwhile(unassignments):
+        clock[0] += 60
+        org.edit("Contact", ids[1], Voucher_Code__c="NEWER")
+        org.edit("Contact", ids[2], Note__c="another field")
+        org.delete("Contact", ids[3])
+        return unassignments
+
+    adapter.ask_by(meanwhile)
+    outcomes = adapter.unassign(batch)
+
+    assert results(outcomes) == [REMOVED, Result.SUPERSEDED, REMOVED, NOT_FOUND]
+    assert org.peek("Contact", ids[1])["Voucher_Code__c"] == "NEWER"
+    # The first read, the one before the write, and the one for who lost the race.
+    assert (crm.counts["query"], crm.counts["collection"]) == (3, 1)
+
+
+def test_what_was_just_read_is_not_read_again(crm, make, many):
+    batch, _ids = many(4)
+
+    make(clock=lambda: 0.0).unassign(batch)
+
+    assert (crm.counts["query"], crm.counts["collection"]) == (1, 1)
+
+
+def test_a_record_of_one_assignment_is_nobody_elses_and_not_read_again(
+    crm, org, make, unassignment
+):
+    ticks = count(0, 60)
+    for number in range(3):
+        org.seed(ASSIGNMENT, Holder_Id__c=f"rh_{number}", Status__c="Assigned")
+
+    make(RECORDS, clock=lambda: next(ticks)).unassign([unassignment(f"rh_{n}") for n in range(3)])
+
+    assert (crm.counts["query"], crm.counts["collection"]) == (1, 1)
 
 
 def test_other_codes_of_a_list_stay(org, make, put, unassignment):
