@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 
-from sync.crm.adapter import Change, Outcome
+from sync.crm.adapter import Change, CredentialsRefusedError, Outcome
 from sync.crm.mapped import CrmBusyError
 from sync.crm.salesforce_api import RefusedError, SalesforceApi
 from sync.crm.salesforce_rows import Kinds, outcome_of_error
@@ -84,7 +84,8 @@ class BulkUpdate:
         }
         try:
             told = self._api.ask("POST", *JOBS, body=body)
-        except RefusedError:
+        except (RefusedError, CredentialsRefusedError):
+            # A user may have everything but this; whether it has, the calls show.
             return None
         job = told.get("id") if isinstance(told, dict) else None
         return job if isinstance(job, str) and long_id(job) else None

@@ -151,9 +151,12 @@ def test_rows_that_a_job_left_are_tried_again(crm, make, many):
 
 
 @pytest.mark.usefixtures("low_limit")
-@pytest.mark.parametrize("at", ["job POST", "job PUT", "job PATCH"])
-def test_a_job_that_can_not_be_begun_is_done_by_calls(crm, make, many, at):
-    crm.fail(400, "FEATURENOTENABLED", at=at)
+@pytest.mark.parametrize(
+    ("status", "at"),
+    [(400, "job POST"), (403, "job POST"), (400, "job PUT"), (400, "job PATCH")],
+)
+def test_a_job_that_can_not_be_begun_is_done_by_calls(crm, make, many, status, at):
+    crm.fail(status, "FEATURENOTENABLED", at=at)
     batch, _ids = many(25)
 
     assert results(make(RECORDS).unassign(batch)) == [REMOVED] * 25
