@@ -146,10 +146,12 @@ def test_what_is_no_scenario_can_not_be_named(key):
         type("Names", (AdapterContract,), {"not_proven": {key: "so"}})
 
 
-def test_what_is_not_proven_is_counted_and_told_though_warnings_are_errors(tmp_path):
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "with a worker"])
+def test_what_is_not_proven_is_counted_and_told_though_warnings_are_errors(tmp_path, workers):
     module = tmp_path / "test_it.py"
     module.write_text(f"from {__name__} import NamesAll as TestIt\n")
     options = ["-W", "error", "-c", "/dev/null", "-p", "no:cacheprovider", "-k", "16 or silent"]
+    options += workers
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, module],
         cwd=ROOT,
