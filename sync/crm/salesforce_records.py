@@ -14,6 +14,8 @@ Sources: REST API Developer Guide, "Update Records Using sObject Collections" an
 Using sObject Rows by External ID"; SOAP API Developer Guide, "StatusCode".
 """
 
+import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -41,7 +43,10 @@ HALVINGS = 30
 TOO_MANY_REFUSED = Outcome.retry("not tried: Salesforce can't read what the mapping sets")
 NOT_THERE = Outcome(Result.CONTACT_NOT_FOUND)
 
-Told = list[Outcome | None]
+Told = dict[str, Outcome | None]
+"""What became of records, by Id; None is written."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,6 @@ class SalesforceRecords:
         self._finder = SalesforceFinder(api, name, self._kinds)
         self._key_of: dict[str, str] = {}
         self._read_at: dict[str, float] = {}
-        self._halvings = HALVINGS
 
     def find(
         self, where: str | None, values: Sequence[str], fields: Sequence[str]
@@ -110,35 +114,47 @@ class SalesforceRecords:
             in_bulk = self._own.bulk.update(changes, self._kinds)
             if in_bulk is not None:
                 return in_bulk
-        self._halvings = HALVINGS
-        answers: Told = []
-        for part in in_parts(changes, AT_ONCE):
+        return self._written_in_parts(changes)
+
+    def _written_in_parts(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
+        told: Told = {}
+        parts = deque(in_parts(changes, AT_ONCE))
+        halvings = HALVINGS
+        rest: Outcome | None = None
+        while parts and rest is None:
+            part = parts.popleft()
             try:
-                answers += self._written_if_unchanged(part)
+                told |= self._written_if_unchanged(part)
+            except RefusedError:
+                # One value that can't be read refuses all that are sent with it.
+                middle = len(part) // 2
+                halvings -= 1
+                if halvings < 0:
+                    told |= dict.fromkeys(_ids(part), TOO_MANY_REFUSED)
+                else:
+                    parts.extendleft((part[middle:], part[:middle]))
             except CrmBusyError as busy:
-                return [*answers, *[busy.outcome] * (len(changes) - len(answers))]
+                rest = busy.outcome
             except (CredentialsRefusedError, TellUserError) as error:
-                if not answers:
+                if not told:
                     raise
                 rest = Outcome.retry(str(error))
-                return [*answers, *[rest] * (len(changes) - len(answers))]
-        return answers
+        return [told.get(change.record_id, rest) for change in changes]
 
     def _written_if_unchanged(self, changes: Sequence[Change]) -> Told:
-        changed = self._changed(changes)
-        rest = [change for change in changes if change.record_id not in changed]
-        written = dict(zip((each.record_id for each in rest), self._written(rest), strict=True))
-        return [(changed | written)[change.record_id] for change in changes]
+        told = self._changed(changes)
+        rest = [change for change in changes if change.record_id not in told]
+        return told | dict(zip(_ids(rest), self._written(rest), strict=True))
 
-    def _changed(self, changes: Sequence[Change]) -> dict[str, Outcome | None]:
+    def _changed(self, changes: Sequence[Change]) -> Told:
         """Say, by Id, which no longer show what they showed; nothing where that was just read."""
         long_ago = self._clock() - FRESH_FOR
-        ids = [change.record_id for change in changes]
+        ids = _ids(changes)
         if self._own is not None or all(self._read_at.get(each, -inf) >= long_ago for each in ids):
             return {}
         compared = {name for change in changes for name in change.before} - self._told
         now = self._finder.find(None, ids, sorted(compared))
-        changed: dict[str, Outcome | None] = {}
+        changed: Told = {}
         for change in changes:
             hits = now.get(change.record_id)
             if not hits:
@@ -150,7 +166,12 @@ class SalesforceRecords:
                 changed[change.record_id] = LOST_RACE
         return changed
 
-    def _written(self, changes: Sequence[Change]) -> Told:
+    def _written(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
+        """Write in one call.
+
+        Raises:
+            RefusedError: of several, one has a value that can't be read; nothing was written.
+        """
         if len(changes) <= 1:
             return [self._alone(change) for change in changes]
         body = {
@@ -164,28 +185,18 @@ class SalesforceRecords:
                 for change in changes
             ],
         }
-        try:
-            told = self._api.ask("PATCH", "composite", "sobjects", body=body)
-        except RefusedError:
-            return self._halved(changes)
+        told = self._api.ask("PATCH", "composite", "sobjects", body=body)
         if not isinstance(told, list) or len(told) != len(changes):
             unclear = Outcome.retry("Salesforce does not say of each record what became of it")
             return [unclear] * len(changes)
         return [outcome_of(each) for each in told]
 
-    def _halved(self, changes: Sequence[Change]) -> Told:
-        """Write in two calls what one call can't, because it has a value that can't be read."""
-        if self._halvings == 0:
-            return [TOO_MANY_REFUSED] * len(changes)
-        self._halvings -= 1
-        middle = len(changes) // 2
-        return [*self._written(changes[:middle]), *self._written(changes[middle:])]
-
     def _alone(self, change: Change) -> Outcome | None:
         body = self._kinds.as_json(change.after)
-        key = self._key_of.get(change.record_id)
+        key = self._key_of.get(change.record_id, "")
         try:
-            if self._own is not None and key:
+            # An address may be read in a way of its own if the id in it has dots, or worse.
+            if self._own is not None and _PLAIN.fullmatch(key):
                 path = ("sobjects", self._name, self._own.key, key)
                 self._api.ask("PATCH", *path, body=body, updateOnly="true")
             else:
@@ -197,3 +208,7 @@ class SalesforceRecords:
             error = {"statusCode": refused.code, "fields": fields}
             return outcome_of({"success": False, "errors": [error]})
         return None
+
+
+def _ids(changes: Sequence[Change]) -> list[str]:
+    return [change.record_id for change in changes]

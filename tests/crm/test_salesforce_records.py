@@ -312,6 +312,18 @@ def test_which_of_two_hundred_is_to_blame_costs_few_calls(crm, make, many):
     assert crm.counts["collection"] + crm.counts["row"] <= 1 + 2 * 8
 
 
+def test_what_is_written_while_the_one_to_blame_is_looked_for_is_told(crm, make, many):
+    batch, _ids = many(8)
+    batch[7] = replace(batch[7], campaign_id="camp_2")
+    crm.org.watch = lambda kind: (
+        kind == "collection" and crm.counts[kind] == 2 and crm.fail(503, at="collection", times=9)
+    )
+
+    outcomes = make(ONE_IS_WRONG).unassign(batch)
+
+    assert results(outcomes) == [REMOVED] * 4 + [RETRY] * 4
+
+
 def test_a_mapping_that_sets_what_can_not_be_read_costs_a_bounded_number_of_calls(crm, make, many):
     batch, _ids = many(200)
     batch = [replace(each, campaign_id="camp_2") for each in batch]
@@ -421,19 +433,29 @@ def test_leads_and_accounts_have_slots_too(org, make, put, unassignment, name):
 def test_a_single_record_is_written_by_its_external_id_and_never_created(
     crm, org, make, unassignment
 ):
-    id_ = org.seed(ASSIGNMENT, Holder_Id__c="rh/1 ü", Status__c="Assigned")
+    id_ = org.seed(ASSIGNMENT, Holder_Id__c="rh_1", Status__c="Assigned")
     adapter = make(RECORDS)
 
-    assert results(adapter.unassign([unassignment("rh/1 ü")])) == [REMOVED]
+    assert results(adapter.unassign([unassignment("rh_1")])) == [REMOVED]
     assert org.peek(ASSIGNMENT, id_)["Status__c"] == "Unassigned"
     path = crm.asked[-1][2]
-    assert path.endswith("/Voucher_Assignment__c/Holder_Id__c/rh%2F1%20%C3%BC?updateOnly=true")
+    assert path.endswith("/Voucher_Assignment__c/Holder_Id__c/rh_1?updateOnly=true")
 
     org.seed(ASSIGNMENT, Holder_Id__c="rh_2", Status__c="Assigned")
     org.watch = lambda kind: kind == "row" and org.table(ASSIGNMENT).rows.clear()
     gone = adapter.unassign([unassignment("rh_2")])
     assert results(gone) == [Result.ASSIGNMENT_NOT_FOUND]
     assert org.table(ASSIGNMENT).rows == {}
+
+
+@pytest.mark.parametrize("holder_id", ["rh/1", "rh_1.inc", "rh_ü", "..", "rh 1?x=y"])
+def test_an_external_id_that_an_address_may_garble_is_written_by_the_id_of_its_record(
+    org, make, unassignment, holder_id
+):
+    id_ = org.seed(ASSIGNMENT, Holder_Id__c=holder_id, Status__c="Assigned")
+
+    assert results(make(RECORDS).unassign([unassignment(holder_id)])) == [REMOVED]
+    assert org.peek(ASSIGNMENT, id_)["Status__c"] == "Unassigned"
 
 
 def test_a_second_record_that_comes_between_reading_and_writing_is_left_to_a_person(
