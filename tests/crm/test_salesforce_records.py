@@ -390,6 +390,19 @@ def test_what_was_read_some_seconds_ago_is_compared_again_before_it_is_written(
     assert (crm.counts["query"], crm.counts["collection"]) == (3, 1)
 
 
+def test_a_field_that_only_tells_something_is_not_compared(crm, org, make, many):
+    batch, ids = many(2)
+    ticks = count(0, 60)
+    adapter = make(clock=lambda: next(ticks))
+    adapter.ask_by(
+        lambda unassignments: org.edit("Contact", ids[0], Unassigned_At__c=None) or unassignments
+    )
+    org.edit("Contact", ids[0], Unassigned_At__c="2026-01-01T00:00:00.000+0000")
+
+    assert results(adapter.unassign(batch)) == [REMOVED] * 2
+    assert (crm.counts["query"], crm.counts["collection"]) == (2, 1)
+
+
 def test_what_was_just_read_is_not_read_again(crm, make, many):
     batch, _ids = many(4)
 
