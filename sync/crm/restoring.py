@@ -1,18 +1,31 @@
 """Takes back what a mapping's unassignments changed, where nobody wrote into it since."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from sync.crm.adapter import Change, Fields, Outcome, Restored, Result, Undone
 from sync.crm.mapped import CrmBusyError, Record, Records, in_parts, write_all
-from sync.crm.rules import Rules, text_of
+from sync.crm.rules import text_of
 
 DELETED = Restored(Undone.REJECTED, "a record that was deleted is not written back")
 NOT_READ = Restored(Undone.REJECTED, "the mapping no longer names a field that it changed")
 GONE = Restored(Undone.NOT_FOUND)
 
 
+class Compared(Protocol):
+    """What of `Rules` says whether a record still shows what was left in it."""
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The fields that are read."""
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Those of them that are not compared."""
+
+
 def restore(
-    records: Records, rules: Rules, changes: Sequence[Change], *, dry_run: bool
+    records: Records, rules: Compared, changes: Sequence[Change], *, dry_run: bool
 ) -> Sequence[Restored]:
     """Do what `Restores.restore` promises, for the records of one CRM."""
     ids = list(dict.fromkeys(each.record_id for each in changes if not each.deletes))

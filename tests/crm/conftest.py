@@ -1,7 +1,8 @@
 """What the tests of the CRM side share: unassignments, and a table on a real SQLite file."""
 
+import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from sync.model.unassignment import (
     VoucherId,
 )
 from tests.crm.hubspot_double import HubSpot
+from tests.crm.own_database import Own
+from tests.ledgers import NoServerError
+from tests.mysql import MysqlServer, a_mysql
 
 collect_ignore = ["plugin_example"]
 """Somebody else's distribution, whose own test runs where it is installed."""
@@ -103,6 +107,32 @@ def adapter(table):
     adapter = SqlAdapter(table.url, busy_timeout=0.05)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture(scope="session")
+def mysql():
+    """A MySQL whose databases are dropped in the end."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(a_mysql())
+        except NoServerError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield stack.enter_context(closing(MysqlServer(url)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+def own(request, tmp_path):
+    """An empty database of each kind; of its own name, and gone when the test is."""
+    if request.param == "sqlite":
+        with closing(Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))) as database:
+            yield database
+        return
+    server = request.getfixturevalue("server" if request.param == "postgresql" else "mysql")
+    with closing(Own(server.new(tmp_path))) as database:
+        yield database
+    server.drop(tmp_path)
 
 
 @pytest.fixture

@@ -77,12 +77,19 @@ def test_a_url_that_can_not_be_used_is_refused_without_its_value(url, says):
     assert "s3cret" not in shown
 
 
-def test_a_driver_that_is_an_extra_is_named_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "psycopg", None)
+@pytest.mark.parametrize(
+    ("driver", "url", "extra"),
+    [
+        ("psycopg", "postgresql+psycopg://ann:s3cret@host/db", "postgres"),
+        ("pymysql", "mysql+pymysql://ann:s3cret@host/db", "mysql"),
+    ],
+)
+def test_a_driver_that_is_an_extra_is_named_with_the_command(monkeypatch, driver, url, extra):
+    monkeypatch.setitem(sys.modules, driver, None)
 
-    _, message = refusal("postgresql+psycopg://ann:s3cret@host/db")
+    _, message = refusal(url)
 
-    assert message.endswith("pip install 'holdersync[postgres]'")
+    assert f"pip install 'holdersync[{extra}]'" in message
 
 
 def test_the_destination_is_a_name_and_eight_hex_digits():
@@ -114,5 +121,5 @@ def test_another_home_is_another_destination():
 
 def test_what_the_class_declares():
     assert SqlAdapter.api_version == API_VERSION
-    assert SqlAdapter.setting_names == {"CRM_SQL_URL"}
+    assert SqlAdapter.setting_names == {"CRM_SQL_URL", "CRM_SQL_MAPPING"}
     assert Capability.COMPARES_ON_SERVER in from_env("sqlite:///crm.db").capabilities
