@@ -9,6 +9,11 @@ Contract of every adapter:
 * What can be told per unassignment is an `Outcome`; what stops every call is an error:
   `CredentialsRefusedError` if the CRM refuses the key, `TellUserError` if a setting is wrong.
 * A CRM that is down or busy is `RETRY`, for each unassignment that it could not take.
+* An error stands for the whole batch, and what became of any of it is lost, so it is raised only
+  where nothing of the batch was written. Else the rest is `RETRY`, and the next batch meets the
+  error at its first call.
+* An adapter that tells roles apart answers a role that it has no place for with `REJECTED`; one
+  that keeps an assignment's id need not look at roles.
 * Texts hold ids, never a secret, a response body or a person's data.
 
 What an adapter may rely on:
@@ -152,14 +157,17 @@ class ReadsBack(Protocol):
     """What `Capability.READS_BACK` promises."""
 
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
-        """Say what `unassign` would answer now, changes included, and write nothing."""
+        """Say what `unassign` would answer now, changes included, and write nothing.
+
+        What `unassign` asks first, such as `HeldNow`, is asked here too.
+        """
 
 
 class HeldNow(Protocol):
     """Knows what customers hold at this moment."""
 
     def __call__(self, batch: Sequence[Unassignment]) -> Sequence[Unassignment]:
-        """Give the same unassignments, each with the newest assignment that is known now.
+        """Give the same unassignments in the same order, each with the newest that is known now.
 
         May take a while: each customer of the batch may cost a call. After SIGTERM or SIGINT it
         comes back within two seconds. Raises nothing: where it can't be known, what was known

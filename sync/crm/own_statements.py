@@ -18,8 +18,6 @@ DIALECTS = frozenset({"postgresql", *MYSQL, "sqlite"})
 
 Raw = Mapping[str, str | None]
 """Columns by name, each with the text that the database made of it; None is NULL."""
-
-
 Found = Any
 """A SELECT; SQLAlchemy's releases write its type in different ways."""
 Text = sa.ColumnElement[str]

@@ -27,7 +27,7 @@ from sync.crm.own_columns import MAPPING_SETTING, TableName, read_columns
 from sync.crm.own_rows import OwnRows
 from sync.crm.own_statements import DIALECTS, Statements
 from sync.crm.restoring import restore
-from sync.crm.sql_database import MYSQL, SqlDatabase, patience, unusable
+from sync.crm.sql_database import MYSQL, SqlDatabase, patience, retry_or_tell, unusable
 from sync.crm.sql_url import SETTING
 
 DEFAULT_KEY = "id"
@@ -100,6 +100,7 @@ class OwnTable:
                 require_sense(connection, statements, self._mapping)
                 return try_statements(connection, statements, self._mapping)
         except exc.DBAPIError as error:
+            retry_or_tell(error, str(self._table))
             raise unusable(error) from None
 
     def ask_by(self, held_now: HeldNow) -> None:

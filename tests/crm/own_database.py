@@ -112,7 +112,9 @@ class Own:
     @contextmanager
     def row_locked(self, condition):
         """Hold the rows that meet a condition on a server."""
-        with self.engine.connect() as connection:
+        # In MySQL's usual level every row that is looked at would be held.
+        only_these = self.engine.execution_options(isolation_level="READ COMMITTED")
+        with only_these.connect() as connection:
             table = condition.left.table
             connection.execute(sa.select(table).where(condition).with_for_update())
             yield

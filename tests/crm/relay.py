@@ -47,6 +47,8 @@ class Relay:
             if self._trouble == DOWN:
                 return
             with socket.create_connection(self._there) as server:
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 has_written = is_lost = False
                 while True:
                     ready, _, _ = select.select([client, server], [], [])

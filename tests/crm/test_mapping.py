@@ -56,6 +56,37 @@ def test_the_example_explains_every_way_and_each_of_them_can_be_taken(read):
     assert FindRule(None, "source_id") in mapping.find
 
 
+def table_part():
+    """Give the lines of the example that are about records, as if somebody took them."""
+    part = EXAMPLE.read_text().partition("One record for each assignment")[2]
+    lines = [line.removeprefix("# ") for line in part.splitlines()[2:]]
+    assert lines[0].startswith("object")
+    return lines
+
+
+def test_the_example_explains_records_and_a_table_of_ones_own(tmp_path):
+    kept = "\n".join(line for line in table_part() if not line.startswith("delete"))
+    deleted = "\n".join(
+        line
+        for line in ['key = "number"', *table_part()]
+        if not line.startswith(("status", "ended", "clear", "set"))
+    )
+    path = tmp_path / "mapping.toml"
+
+    path.write_text(kept)
+    record = read_mapping(path, "CRM_SQL_MAPPING", of_a_table=True).record
+    assert (record.status, record.ended, record.clear) == (
+        "status",
+        "unassigned",
+        ("voucher_code",),
+    )
+
+    path.write_text(deleted)
+    mapping = read_mapping(path, "CRM_SQL_MAPPING", of_a_table=True)
+    assert (mapping.object, mapping.key) == ("voucher_assignment", "number")
+    assert mapping.record.delete
+
+
 def test_a_slot_is_for_friends_and_any_campaign_unless_it_says_otherwise(read):
     (slot,) = read(f'{FIND}[[slot]]\ncode = "c"\n').slot
 

@@ -54,7 +54,7 @@ HELD = [
     *one_column(sa.Date(), "'2026-01-02'"),
     *one_column(sa.DateTime(), "'2026-01-02 03:04:05'"),
     *one_column(sa.TIMESTAMP(), "'2026-01-02 03:04:05'", kinds=["postgresql"]),
-    *one_column(mysql.TIMESTAMP(fsp=3, nullable=True), "'2026-01-02 03:04:05'", kinds=["mysql"]),
+    *one_column(mysql.TIMESTAMP(fsp=3), "'2026-01-02 03:04:05'", kinds=["mysql"]),
     *one_column(sa.DateTime(timezone=True), "'2026-01-02 03:04:05+02'", kinds=["postgresql"]),
     *one_column(sa.DateTime(), "'infinity'", kinds=["postgresql"]),
     *one_column(sa.Time(), "'03:04:05'"),
@@ -104,7 +104,7 @@ WRITTEN = [
     ("postgresql", sa.JSON(), '"ended"', '"ended"'),
     ("mysql", sa.DateTime(), AT, "2026-03-02 09:00:00"),
     ("mysql", mysql.DATETIME(fsp=6), AT, "2026-03-02 09:00:00.123000"),
-    ("mysql", mysql.TIMESTAMP(fsp=3, nullable=True), AT, "2026-03-02 09:00:00.123"),
+    ("mysql", mysql.TIMESTAMP(fsp=3), AT, "2026-03-02 09:00:00.123"),
     ("mysql", sa.Date(), AT, "2026-03-02"),
     ("mysql", sa.Date(), "{unassigned_on}", "2026-03-02"),
     ("mysql", sa.Integer(), "7", "7"),
@@ -137,7 +137,7 @@ def test_what_a_mapping_says_is_written_by_the_columns_own_type(
     ("own", "type_", "zone"),
     [
         ("postgresql", sa.DateTime(timezone=True), "options=-ctimezone%3DAsia/Tokyo"),
-        ("mysql", mysql.TIMESTAMP(nullable=True), "init_command=SET time_zone='%2B09:00'"),
+        ("mysql", mysql.TIMESTAMP(), "init_command=SET time_zone='%2B09:00'"),
     ],
     indirect=["own"],
 )

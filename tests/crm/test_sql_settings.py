@@ -123,3 +123,77 @@ def test_what_the_class_declares():
     assert SqlAdapter.api_version == API_VERSION
     assert SqlAdapter.setting_names == {"CRM_SQL_URL", "CRM_SQL_MAPPING"}
     assert Capability.COMPARES_ON_SERVER in from_env("sqlite:///crm.db").capabilities
+
+
+MAPPING = """
+object = "contacts"
+find = ["prop:vid = customer_id"]
+[[slot]]
+code = "code"
+"""
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """Make an adapter with a mapping of this text, in a file that the home is a start for."""
+
+    def make(text=MAPPING, url="sqlite:///crm.db"):
+        (tmp_path / "mapping.toml").write_text(text)
+        env = {"CRM_SQL_URL": url, "CRM_SQL_MAPPING": "mapping.toml"}
+        return SqlAdapter.from_env(env | {"HOLDERSYNC_HOME": str(tmp_path)})
+
+    return make
+
+
+def test_a_mapping_makes_another_destination_of_the_same_database(mapped, tmp_path):
+    embedded = from_env("sqlite:///crm.db", home=str(tmp_path))
+
+    assert mapped().place == f"{tmp_path / 'crm.db'}, table contacts"
+    assert embedded.place == f"{tmp_path / 'crm.db'}, table voucher_assignments"
+    assert mapped().destination != embedded.destination
+
+
+@pytest.mark.parametrize(
+    ("change", "is_the_same"),
+    [
+        (("object", "# a comment\nobject"), True),
+        (("find", 'key = "id"\nfind'), True),
+        (("find", 'key = "vid"\nfind'), False),
+        (('"contacts"', '"people"'), False),
+        (('code = "code"', 'code = "kod"'), False),
+    ],
+)
+def test_only_another_table_or_meaning_is_another_destination(mapped, change, is_the_same):
+    other = mapped(MAPPING.replace(*change, 1)).destination
+
+    assert (other == mapped().destination) is is_the_same
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (MAPPING.replace('object = "contacts"', ""), "the mapping lacks object"),
+        (MAPPING.replace("code =", "coed ="), "slot"),
+    ],
+)
+def test_a_mapping_that_can_not_be_used_is_told_by_its_setting(mapped, text, says):
+    with pytest.raises(TellUserError, match="CRM_SQL_MAPPING") as told:
+        mapped(text)
+
+    assert says in str(told.value)
+
+
+def test_a_mapping_makes_no_file_and_tells_one_that_is_missing(mapped, tmp_path, unassignment):
+    adapter = mapped()
+
+    for ask in (adapter.check, lambda: adapter.unassign([unassignment()])):
+        with pytest.raises(TellUserError, match=r"CRM_SQL_URL: there is no file .*crm\.db"):
+            ask()
+    assert [each.name for each in tmp_path.iterdir()] == ["mapping.toml"]
+
+
+def test_a_driver_that_is_missing_is_named_with_the_extra_that_it_comes_with(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+
+    with pytest.raises(TellUserError, match=r"pip install 'holdersync\[mysql\]'"):
+        from_env("mysql+pymysql://ann:s3cret@host/db")

@@ -25,7 +25,7 @@ class Trouble(StrEnum):
     WRITE_REFUSED = "write_refused"
     """A rule of its own, such as a validation rule, forbids the write to this one contact."""
     ITEM_FAILS = "item_fails"
-    """The write to this one contact fails for now; the rest of the same call is written."""
+    """The write to this one contact fails for now; the rest of the batch can be written."""
     ANSWER_LOST = "answer_lost"
     """The first write is applied, and its answer never comes back."""
     OVERTAKEN = "overtaken"
