@@ -25,6 +25,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "http": "sync.crm.http:HttpAdapter",
         "hubspot": "sync.crm.hubspot:HubSpotAdapter",
+        "salesforce": "sync.crm.salesforce:SalesforceAdapter",
         "sql": "sync.crm.sql:SqlAdapter",
     }
 )

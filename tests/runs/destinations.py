@@ -4,6 +4,7 @@ A destination gives its settings, takes in what a town's people hold, and says b
 shows as held; `calls` counts the reads and writes that it answered.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sync.crm.contract import Trouble
@@ -11,6 +12,7 @@ from sync.crm.sql_rows import Believed, put_in, read_back
 from tests.crm.hubspot_account import OBJECT, furnish
 from tests.crm.hubspot_double import HubSpot
 from tests.crm.receiver import Receiver
+from tests.crm.salesforce_setup import ASSIGNMENT, salesforce
 from tests.runs.town import Fate
 
 SECRET = "s3cret-s3cret-s3cret"
@@ -176,6 +178,97 @@ set = {{ ended_on = "{{unassigned_on}}" }}
         return _by_person(people, dict.fromkeys(held))
 
 
+class SalesforceSlots(Slots):
+    """Fields of contacts, with the holder id beside the code."""
+
+    name = "salesforce, contacts with holder ids"
+    missing = "contact_not_found"
+    at_once = 200
+    table = "Contact"
+    mapping = """
+find = ["prop:Voucherify_Id__c = customer_id"]
+[[slot]]
+code = "Voucher_Code__c"
+holder_id = "Holder_Id__c"
+match = "holder_id"
+set = { Unassigned_At__c = "{unassigned_at}" }
+"""
+
+    def __init__(self, home):
+        self._running = salesforce()
+        self.salesforce = self._running.__enter__()
+        self.org = self.salesforce.org
+        (home / "salesforce.toml").write_text(self.mapping)
+        client_id, secret = self.salesforce.logins.client
+        self.settings = {
+            "HOLDERSYNC_CRM": "salesforce",
+            "SALESFORCE_URL": self.salesforce.url,
+            "SALESFORCE_CLIENT_ID": client_id,
+            "SALESFORCE_CLIENT_SECRET": secret,
+            "SALESFORCE_MAPPING": str(home / "salesforce.toml"),
+        }
+
+    def believe(self, people):
+        for each in people:
+            if each.is_known:
+                shown = each.shown_before
+                fields = {"Voucherify_Id__c": each.customer.customer_id, "Note__c": "not ours"}
+                if shown:
+                    fields |= {"Voucher_Code__c": shown.code, "Holder_Id__c": shown.holder_id}
+                self.org.seed(self.table, **fields)
+
+    def held_by(self, people):
+        rows = self.org.table(self.table).rows.values()
+        assert all(row["Note__c"] == "not ours" for row in rows)
+        codes = {row["Voucherify_Id__c"]: row["Voucher_Code__c"] or "" for row in rows}
+        return {
+            each.customer.customer_id: codes.get(each.customer.customer_id, "") for each in people
+        }
+
+    @property
+    def calls(self):
+        counted = self.salesforce.counts
+        reads, writes = counted["query"], counted["collection"] + counted["row"]
+        return Calls(reads, writes, counted.total() - reads - writes)
+
+    @contextmanager
+    def down(self):
+        self.salesforce.fail(503, times=50)
+        yield
+        self.salesforce.faults.clear()
+
+    def stop(self):
+        self._running.__exit__(None, None, None)
+
+
+class SalesforceRecords(SalesforceSlots, Records):
+    """A custom object per assignment."""
+
+    name = "salesforce, custom objects"
+    missing = "assignment_not_found"
+    table = ASSIGNMENT
+    expected = Records.expected
+    mapping = f"""
+object = "{ASSIGNMENT}"
+[record]
+holder_id = "Holder_Id__c"
+status = "Status__c"
+ended = "Unassigned"
+set = {{ Unassigned_At__c = "{{unassigned_at}}" }}
+"""
+
+    def believe(self, people):
+        for one in people:
+            for holder, has_ended in self.records_of(one):
+                status = "Unassigned" if has_ended else "Assigned"
+                self.org.seed(self.table, Holder_Id__c=holder.holder_id, Status__c=status)
+
+    def held_by(self, people):
+        rows = self.org.table(self.table).rows.values()
+        held = [row["Holder_Id__c"] for row in rows if row["Status__c"] == "Assigned"]
+        return _by_person(people, dict.fromkeys(held))
+
+
 class HttpReceiver(Slots):
     """An endpoint, with a small CRM of contacts behind it."""
 
@@ -243,4 +336,12 @@ def _by_person(people, held):
     }
 
 
-DESTINATIONS = (EmbeddedTable, HubSpotSlots, HubSpotCodes, HubSpotRecords, HttpReceiver)
+DESTINATIONS = (
+    EmbeddedTable,
+    HubSpotSlots,
+    HubSpotCodes,
+    HubSpotRecords,
+    SalesforceSlots,
+    SalesforceRecords,
+    HttpReceiver,
+)
