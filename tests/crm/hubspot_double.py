@@ -49,6 +49,7 @@ class HubSpot(Endpoints):
         self.partial = False
         self.blames = True
         self.tells_merges = True
+        self.overlooks = False
         self.objects = {}
         self.properties = {}
         self.merged = {}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 VERSION = "2026-09"
 AT_ONCE = 100
@@ -134,6 +135,8 @@ class Endpoints:
         inputs = self._inputs(asked)
         by = asked.get("idProperty")
         if by and by != "email" and not self._property(kind, by).unique:
+            if self.overlooks:
+                return _answer([], _gone(kind, [each["id"] for each in inputs]))
             raise error(400, "VALIDATION_ERROR", f"Unable to read by non-unique property {by}")
         if by and self._property(kind, by).kind == "number":
             self._require_numbers(inputs)
@@ -213,7 +216,9 @@ class Endpoints:
         return None
 
     def _write(self, kind, record_id, values):
-        self.objects[kind][record_id] |= values
+        known = self.properties[kind]
+        spelt = {name: _as_kept(known[name].kind, value) for name, value in values.items()}
+        self.objects[kind][record_id] |= spelt
         self._index(kind, record_id, at=self.now + self.index_delay)
         return self._row(kind, record_id, list(values))
 
@@ -269,6 +274,14 @@ def _misfit(known, value):
     if value and known.options and not {*value.split(";")} <= {*known.options}:
         return "INVALID_OPTION"
     return "INVALID_DATE" if known.kind == "date" and "T" in value else None
+
+
+def _as_kept(kind, value):
+    """Spell a time that was written as milliseconds as it is read."""
+    if kind != "datetime" or not value.isdigit():
+        return value
+    at = datetime.fromtimestamp(int(value) / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _gone(kind, ids):

@@ -17,7 +17,6 @@ from sync.crm.contract import Trouble
 STATUS_OF = {
     Trouble.THROTTLED: 429,
     Trouble.BROKEN: 503,
-    Trouble.KEY_REFUSED: 401,
     Trouble.WRITE_REFUSED: 422,
     Trouble.ITEM_FAILS: 500,
 }
@@ -94,7 +93,7 @@ class Receiver:
         self.calls += 1
         if path in self.by_path:
             return (*self.by_path[path], b"")
-        if not self._is_ours(headers, body):
+        if self._trouble[0] is Trouble.KEY_REFUSED or not self._is_ours(headers, body):
             return 401, {}, b""
         if not body:
             return 200, {}, b""

@@ -35,7 +35,7 @@ def closed_port():
 
 
 class HttpContract(AdapterContract):
-    secrets = (SECRET, "flow-k3y")
+    secrets = (SECRET, "p4th-k3y", "flow-k3y")
 
     @pytest.fixture(autouse=True)
     def _receiver(self):
@@ -44,7 +44,7 @@ class HttpContract(AdapterContract):
         self.receiver.stop()
 
     def make_adapter(self):
-        return adapter(f"{self.receiver.url}?key=flow-k3y")
+        return adapter(f"{self.receiver.url}/p4th-k3y?key=flow-k3y")
 
     def seed(self, *given):
         for each in given:

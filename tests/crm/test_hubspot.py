@@ -7,7 +7,6 @@ import pytest
 
 from sync.crm.adapter import Capability, Outcome, Result, TellUserError, Undone
 from sync.crm.hubspot_find import MOST_FOUND
-from sync.crm.hubspot_objects import FRESH_FOR
 from sync.crm.mapping import Slot, SlotMapping
 from tests.crm.hubspot_account import (
     BY_CODE,
@@ -277,6 +276,17 @@ def test_a_property_that_is_not_unique_is_searched_and_what_is_found_is_read(
     assert hubspot.calls == {READ: 2, PROPERTIES: 1, SEARCH: 1, ALONE: 1}
 
 
+def test_a_property_that_is_not_unique_is_searched_even_if_nobody_says_that_it_must_be(
+    hubspot, adapter, holder, unassignment
+):
+    hubspot.overlooks = True
+    holder("a", shop_id="7")
+
+    outcomes = adapter(BY_SHOP).unassign([unassignment("rh_1", source_id="7")])
+
+    assert results(outcomes) == [Result.REMOVED]
+
+
 def test_several_hits_are_left_to_a_person(hubspot, adapter, holder, unassignment):
     ids = [holder(each, shop_id="7") for each in ("a", "b")]
 
@@ -381,6 +391,7 @@ def test_a_contact_that_was_merged_is_followed_to_the_one_that_is_left(
 
     assert results(adapter(BY_ID).unassign(batch)) == [Result.REMOVED] * 2
     assert "voucher_code" not in hubspot.shows(left)
+    assert hubspot.calls["GET crm/objects/contacts/ID"] == (0 if tells else 1)
 
 
 # --- between reading and writing -----------------------------------------------------------------
@@ -393,7 +404,7 @@ def test_what_changed_before_the_writing_is_seen_if_the_reading_is_some_seconds_
     slow = adapter()
 
     def held_now(batch):
-        hubspot.wait(FRESH_FOR + 1)
+        hubspot.wait(6)
         if hubspot.shows(ann)["voucher_code"] == "FRIEND-1":
             hubspot.edit(ann, voucher_code="NEWER")
         return batch

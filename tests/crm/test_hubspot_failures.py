@@ -146,6 +146,7 @@ def test_what_the_mapping_got_wrong_stops_the_delivery_and_rejects_nobody(
 
     with pytest.raises(TellUserError, match=says):
         adapter(TOLD).unassign(of(*many(count)))
+    assert hubspot.calls[WRITE] + hubspot.calls[ALONE] <= 1
     assert {hubspot.shows(each)["voucher_code"] for each in ids} == {"FRIEND-1"}
 
 
@@ -265,6 +266,18 @@ def test_a_write_whose_answer_is_lost_is_told_as_what_it_was(
     assert results(outcomes) == [Result.REMOVED] * count
     assert [each.change.record_id for each in outcomes] == ids
     assert not any(hubspot.shows(each).get("voucher_code") for each in ids)
+
+
+def test_a_time_that_hubspot_spells_anew_does_not_hide_what_was_written(
+    hubspot, adapter, holders, of
+):
+    holders("a", "b")
+    hubspot.lose("batch/update", times=2)
+    told = Slot(code="voucher_code", set={"voucher_ended_at": "1767225600123"})
+
+    outcomes = adapter(SlotMapping(find=FIND, slot=(told,))).unassign(of("a", "b"))
+
+    assert results(outcomes) == [Result.REMOVED] * 2
 
 
 @pytest.mark.parametrize("written", [True, False])

@@ -88,6 +88,17 @@ class Merchant:
         rows = self.search_read(PARTY, [ALL, where], *fields)
         return sorted(rows, key=lambda row: row["id"])
 
+    def codes(self, identifiers):
+        """Give the codes of whoever has each of these identifiers."""
+        where = ["identifiers", "where", [["code", "in", list(identifiers)]]]
+        rows = self.search_read(PARTY, [ALL, where], "identifiers.code", "categories.name")
+        shown = {
+            each["code"]: {category["name"] for category in row["categories."]}
+            for row in rows
+            for each in row["identifiers."]
+        }
+        return {each: shown[each] for each in identifiers}
+
     def ids(self, identifier):
         return [row["id"] for row in self.parties(identifier)]
 

@@ -93,3 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
 def passed_on(_call, passed):
     """No fault."""
     return passed()
+
+
+def broken(_call, _passed):
+    """Let whatever is behind be out of order."""
+    return 503, b"<h1>Service Unavailable</h1>"

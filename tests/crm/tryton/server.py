@@ -68,7 +68,11 @@ class Tryton:
                 stdout=log,
                 stderr=log,
             )
-        self._wait_for_an_answer()
+        try:
+            self._wait_for_an_answer()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
         self._process.terminate()
@@ -104,7 +108,6 @@ class Tryton:
                 continue
             msg = f"Tryton ended with {code} instead of answering"
             raise RuntimeError(msg)
-        self.close()
         msg = "Tryton was started, and doesn't answer"
         raise RuntimeError(msg)
 
@@ -133,7 +136,7 @@ def _install(kit):
         _do(_python(kit), "-m", "pip", "install", *wanted, seconds=420)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = (error.stderr or b"").decode(errors="replace").strip().splitlines()[-1:]
-        msg = f"Tryton can't be installed, is there a package index? {''.join(said)}"
+        msg = f"pip can't install Tryton from the package index it uses: {''.join(said)}"
         raise NoTrytonError(msg) from error
 
 

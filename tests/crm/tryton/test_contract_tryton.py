@@ -7,6 +7,7 @@ import pytest
 from sync.crm.adapter import CredentialsRefusedError
 from sync.crm.contract import AdapterContract, Held, Misconfigured, Trouble
 from tests.crm.tryton.merchant import READER, SYNC_PASSWORD
+from tests.crm.tryton.proxy import broken
 from tests.crm.tryton.server import AT_ONCE
 from tests.crm.tryton.tryton_adapter import TrytonAdapter
 
@@ -22,7 +23,6 @@ class TestTryton(AdapterContract):
     separator = SEPARATOR
     batch_limit = AT_ONCE
     secrets = (SYNC_PASSWORD,)
-    not_proven = {19: "it writes nothing back"}
 
     @pytest.fixture(autouse=True)
     def _crm(self, merchant):
@@ -115,10 +115,6 @@ class TestTryton(AdapterContract):
 
 def busy(_call, _passed):
     return 429, b"", {"Retry-After": "1"}
-
-
-def broken(_call, _passed):
-    return 503, b"<h1>Service Unavailable</h1>"
 
 
 def lost_after_writes(call, passed):

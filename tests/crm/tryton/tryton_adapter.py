@@ -23,12 +23,15 @@ import requests
 from sync.crm.adapter import (
     API_VERSION,
     Capability,
+    Change,
     CredentialsRefusedError,
     HeldNow,
     Outcome,
+    Restored,
     Result,
     TellUserError,
     Unassignment,
+    Undone,
 )
 
 AT_ONCE = 20
@@ -40,6 +43,8 @@ limit is the setting `records_limit`.
 TIMEOUT = (3.0, 8.0)
 PARTY = "model.party.party"
 CATEGORY = "model.party.category"
+PATH_SEPARATOR = " / "
+"""What Tryton puts between the names of categories, and lets no name contain."""
 FIELDS = (
     "_timestamp",
     "identifiers.code",
@@ -86,14 +91,14 @@ class Party:
 
 @dataclass(slots=True)
 class Plan:
-    """What is answered, and which categories each party is taken out of.
+    """What is answered, and which categories each party is taken out of, or put into again.
 
     `by_write` has who must be written for an answer to be true, by the answer's place.
     """
 
     outcomes: list[Outcome]
     by_write: dict[int, Party] = field(default_factory=dict)
-    removals: dict[int, list[int]] = field(default_factory=dict)
+    steps: dict[int, list[int]] = field(default_factory=dict)
 
     def parties(self) -> list[Party]:
         """Give each party once that is to be written."""
@@ -119,6 +124,7 @@ class TrytonAdapter:
             Capability.REPORTS_NOT_FOUND,
             Capability.COMPARES_ON_SERVER,
             Capability.CLEARS_BY_CODE,
+            Capability.RESTORES,
         }
     )
 
@@ -173,6 +179,17 @@ class TrytonAdapter:
         """Take the parties out of the categories; once Tryton is down, nothing more is tried."""
         return self._in_parts(batch, self._unassigned)
 
+    def restore(self, changes: Sequence[Change], *, dry_run: bool) -> Sequence[Restored]:
+        """Put parties into the categories again that they were taken out of."""
+        told: list[Restored] = []
+        for start in range(0, len(changes), AT_ONCE):
+            part = changes[start : start + AT_ONCE]
+            try:
+                told += self._restored(part, dry_run=dry_run)
+            except NotNowError as error:
+                told += [Restored(Undone.RETRY, str(error))] * len(part)
+        return told
+
     def close(self) -> None:
         """Give back the connection; Tryton forgets idle sessions by itself."""
         self._server.close()
@@ -207,6 +224,24 @@ class TrytonAdapter:
                 outcomes[at] = outcome
         return outcomes
 
+    def _restored(self, part: Sequence[Change], *, dry_run: bool) -> list[Restored]:
+        found = self._server.parties_of([int(change.record_id) for change in part])
+        paths = {path for change in part for path in gone_by(change)}
+        categories = self._server.categories_of(paths)
+        shown = {who: dict(party.categories) for who, party in found.items()}
+        steps: dict[int, list[int]] = {}
+        told = [put_back(change, shown, categories, steps) for change in part]
+        if dry_run or not steps:
+            return told
+        failed = self._write("add", [found[who] for who in steps], steps)
+        for at, change in enumerate(part):
+            outcome = failed.get(int(change.record_id))
+            if outcome is not None and told[at].result is Undone.RESTORED:
+                is_rejected = outcome.result is Result.REJECTED
+                result = Undone.REJECTED if is_rejected else Undone.RETRY
+                told[at] = Restored(result, outcome.reason)
+        return told
+
     def _planned(self, part: Sequence[Unassignment]) -> Plan:
         found = self._server.parties(value for about in part for value in names_of(about))
         plan = planned(part, found, self._category)
@@ -218,17 +253,17 @@ class TrytonAdapter:
         return plan
 
     def _written(self, plan: Plan) -> list[Outcome]:
-        return plan.told(self._write(plan.parties(), plan.removals))
+        return plan.told(self._write("remove", plan.parties(), plan.steps))
 
     def _write(
-        self, parties: Sequence[Party], removals: Mapping[int, list[int]]
+        self, what: str, parties: Sequence[Party], steps: Mapping[int, list[int]]
     ) -> dict[int, Outcome]:
         """Write in one call, which is all or nothing; else one by one. Give what failed."""
         failed: dict[int, Outcome] = {}
         if not parties:
             return failed
         try:
-            self._server.remove(parties, removals)
+            self._server.write(what, parties, steps)
         except NotNowError as error:
             return dict.fromkeys([party.party_id for party in parties], error.outcome)
         except (TellUserError, CredentialsRefusedError) as error:
@@ -238,7 +273,7 @@ class TrytonAdapter:
             if len(parties) == 1:
                 return {parties[0].party_id: error.outcome}
             for at, party in enumerate(parties):
-                failed |= self._write([party], removals)
+                failed |= self._write(what, [party], steps)
                 outcome = failed.get(party.party_id, FORBIDDEN)
                 if outcome.result is Result.RETRY and outcome is not OVERTAKEN:
                     return failed | {each.party_id: outcome for each in parties[at:]}
@@ -284,28 +319,38 @@ class Server:
 
     def parties(self, identifiers: Iterable[str]) -> dict[str, list[Party]]:
         """Give the parties with each of these untyped identifiers."""
-        found: dict[str, list[Party]] = {}
         named = [["code", "in", list(dict.fromkeys(identifiers))], ["type", "=", None]]
-        domain = [ALSO_ARCHIVED, ["identifiers", "where", named]]
-        for row in self.search_read(PARTY, domain, FIELDS):
-            party = read_party(row)
+        found: dict[str, list[Party]] = {}
+        for party in self._read(["identifiers", "where", named]):
             for value in party.identifiers:
                 found.setdefault(value, []).append(party)
         return found
 
-    def remove(self, parties: Sequence[Party], removals: Mapping[int, list[int]]) -> None:
-        """Take parties out of categories, if nobody wrote into any of them since they were read.
+    def parties_of(self, ids: Sequence[int]) -> dict[int, Party]:
+        """Give the parties with these ids."""
+        return {party.party_id: party for party in self._read(["id", "in", ids])}
+
+    def categories_of(self, paths: Iterable[str]) -> dict[str, int]:
+        """Give the ids of the categories with these paths."""
+        rows = self.search_read(CATEGORY, [["rec_name", "in", list(paths)]], ["rec_name"])
+        return {row["rec_name"]: row["id"] for row in rows}
+
+    def _read(self, where: list[object]) -> list[Party]:
+        return [read_party(row) for row in self.search_read(PARTY, [ALSO_ARCHIVED, where], FIELDS)]
+
+    def write(
+        self, what: str, parties: Sequence[Party], categories: Mapping[int, list[int]]
+    ) -> None:
+        """Remove or add categories of parties, if nobody wrote into any since they were read.
 
         Raises:
             NotWrittenError: somebody did, or a rule of Tryton forbids it; nothing was written.
         """
-        steps = [
-            step
-            for party in parties
-            for step in ([party.party_id], {"categories": [["remove", removals[party.party_id]]]})
-        ]
+        args: list[object] = []
+        for party in parties:
+            args += [[party.party_id], {"categories": [[what, categories[party.party_id]]]}]
         stamps = {f"party.party,{party.party_id}": party.time_stamp for party in parties}
-        self.call(f"{PARTY}.write", *steps, {"_timestamp": stamps})
+        self.call(f"{PARTY}.write", *args, {"_timestamp": stamps})
 
     def search_read(self, model: str, domain: object, fields: Sequence[str]) -> list[Any]:
         """Give all records of this domain; names in the language they were made in."""
@@ -398,7 +443,7 @@ def result_in(answer: requests.Response) -> Any:
 def read_party(row: Mapping[str, Any]) -> Party:
     """Read a party as Tryton tells it; related records are under names with a dot."""
     paths = {
-        f"{(each['parent.'] or {}).get('rec_name', '')} / {each['name']}": each["id"]
+        f"{(each['parent.'] or {}).get('rec_name', '')}{PATH_SEPARATOR}{each['name']}": each["id"]
         for each in row["categories."]
     }
     untyped = (each["code"] for each in row["identifiers."] if each["type"] is None)
@@ -418,20 +463,68 @@ def planned(
     for at, about in enumerate(part):
         hits = next(filter(None, map(found.get, names_of(about))), ())
         if len(hits) == 1:
-            plan.outcomes.append(Outcome(decided(about, hits[0], plan, at, category)))
+            plan.outcomes.append(decided(about, hits[0], plan, at, category))
         else:
             plan.outcomes.append(SEVERAL if hits else Outcome(Result.CONTACT_NOT_FOUND))
     return plan
 
 
-def decided(about: Unassignment, party: Party, plan: Plan, at: int, category: str) -> Result:
+def decided(about: Unassignment, party: Party, plan: Plan, at: int, category: str) -> Outcome:
     """Decide about one party, and note what is to be written."""
-    shown = party.categories.get(f"{category} / {about.role} / {about.code.strip()}")
-    removed = plan.removals.get(party.party_id, [])
-    if shown is None or shown in removed:
-        return Result.ALREADY_REMOVED
+    role = f"{category}{PATH_SEPARATOR}{about.role}"
+    shown = party.categories.get(f"{role}{PATH_SEPARATOR}{about.code.strip()}")
+    removed = plan.steps.get(party.party_id, [])
+    if shown is None:
+        return Outcome(Result.ALREADY_REMOVED)
+    if shown in removed:
+        plan.by_write[at] = party
+        return Outcome(Result.ALREADY_REMOVED)
     if about.superseded_by is not None:
-        return Result.SUPERSEDED
-    plan.removals[party.party_id] = [*removed, shown]
+        return Outcome(Result.SUPERSEDED)
+    plan.steps[party.party_id] = [*removed, shown]
     plan.by_write[at] = party
-    return Result.REMOVED
+    before, after = (
+        {role: codes_below(role, party.categories, without)}
+        for without in (removed, [*removed, shown])
+    )
+    return Outcome(Result.REMOVED, change=Change(str(party.party_id), before, after))
+
+
+def codes_below(role: str, categories: Mapping[str, int], without: Sequence[int] = ()) -> str:
+    """Write the codes below a role's category into one text, in the order of the alphabet."""
+    above = f"{role}{PATH_SEPARATOR}"
+    paths = (path for path, each in categories.items() if each not in without)
+    return PATH_SEPARATOR.join(sorted(p.removeprefix(above) for p in paths if p.startswith(above)))
+
+
+def gone_by(change: Change) -> list[str]:
+    """Give the paths of the categories that a party was taken out of by a change."""
+    return [
+        f"{role}{PATH_SEPARATOR}{code}"
+        for role, text in change.before.items()
+        for code in text.split(PATH_SEPARATOR)
+        if code not in change.after[role].split(PATH_SEPARATOR)
+    ]
+
+
+def put_back(
+    change: Change,
+    shown: Mapping[int, dict[str, int]],
+    categories: Mapping[str, int],
+    steps: dict[int, list[int]],
+) -> Restored:
+    """Decide about taking back one change; note it in what is shown and what is to be written."""
+    who = int(change.record_id)
+    if who not in shown:
+        return Restored(Undone.NOT_FOUND)
+    now = {role: codes_below(role, shown[who]) for role in change.before}
+    if now == change.before:
+        return Restored(Undone.ALREADY_RESTORED)
+    if now != change.after:
+        return Restored(Undone.CHANGED_SINCE)
+    back = {path: categories[path] for path in gone_by(change) if path in categories}
+    if len(back) < len(gone_by(change)):
+        return Restored(Undone.REJECTED, "the category of this code is no longer there")
+    shown[who].update(back)
+    steps.setdefault(who, []).extend(back.values())
+    return Restored(Undone.RESTORED)
