@@ -44,7 +44,6 @@ class SqlContract(AdapterContract):
     """What the databases have in common; a subclass says where, and in which table."""
 
     mapping = None
-    batch_limit = CHUNK
     busy_timeout = 0.3
 
     @pytest.fixture(autouse=True)
@@ -113,6 +112,8 @@ class SqlContract(AdapterContract):
 
 
 class OnAFile(SqlContract):
+    batch_limit = CHUNK  # On a server there are the same chunks, and more time between them.
+
     def start(self, _request, tmp_path, _stack):
         self.own = Own(make_url(f"sqlite:///{tmp_path / 'crm.db'}"))
         self.url = self.own.url
