@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
+from sync.ledger.changes import keep
 from sync.ledger.findings import open_letter
 from sync.ledger.ledger import Ledger
 from sync.ledger.personal import forget_personal_fields
@@ -121,8 +122,19 @@ class Deliveries:
         return given
 
     def settle(self, settlements: Sequence[Settlement], now: datetime) -> int:
-        """Store what became of deliveries, all together; give the number of new dead letters."""
+        """Store what became of deliveries, and what they changed, all together.
+
+        Gives the number of new dead letters.
+        """
         with self._ledger.transaction() as connection:
+            keep(
+                connection,
+                settlements,
+                destination=self._destination,
+                run_id=self._run_id,
+                given=self._given,
+                now=now,
+            )
             new_letters = 0
             for settlement in settlements:
                 if self._store(connection, settlement, now):
