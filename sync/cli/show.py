@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from sync.cli.changed import changed_json, changed_text
 from sync.cli.terminal import table
 from sync.crm.adapter import Outcome, Unassignment
 from sync.jobs.backfill import Plan
@@ -62,10 +63,18 @@ class Rehearsal:
 def rehearsal_text(rehearsal: Rehearsal) -> str:
     """Show what a dry run would have done."""
     rows = [
-        (each.code, each.campaign_name or "", each.role, each.customer_id, outcome.result.value)
+        (
+            each.code,
+            each.campaign_name or "",
+            each.role,
+            each.customer_id,
+            outcome.result.value,
+            outcome.change.record_id if outcome.change else "",
+            changed_text(outcome.change),
+        )
         for each, outcome in rehearsal.told
     ]
-    headers = ("code", "campaign", "role", "customer", "the CRM would answer")
+    headers = ("code", "campaign", "role", "customer", "CRM would answer", "record", "fields")
     title = f"dry run, nothing was written: {len(rows)} unassignments would be told"
     parts = [table(headers, rows, title) if rows else title]
     if rehearsal.letters:
@@ -97,7 +106,7 @@ def instant_text(instant: datetime | None) -> str:
 
 
 def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:
-    """Give what a dry run would have done; ids and reasons only."""
+    """Give what a dry run would have done; null is what the adapter can't tell."""
     told = [
         {
             "holder_id": each.holder_id,
@@ -106,6 +115,7 @@ def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:
             "campaign_id": each.campaign_id,
             "outcome": outcome.result.value,
         }
+        | changed_json(outcome.change)
         for each, outcome in rehearsal.told
     ]
     return {"told": told, "would_be_dead_letters": letters_json(rehearsal.letters)}

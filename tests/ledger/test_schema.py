@@ -282,8 +282,8 @@ FILLED = (
     ),
     "INSERT INTO destinations (destination, after_number, adopted_at) VALUES ('crm-1', 0, :at)",
     (
-        "INSERT INTO unassignments (number, holder_id, event_id, role, customer_id, voucher_id, code,"
-        " assigned_at, unassigned_at, found_at, found_by)"
+        "INSERT INTO unassignments (number, holder_id, event_id, role, customer_id, voucher_id,"
+        " code, assigned_at, unassigned_at, found_at, found_by)"
         " VALUES (7, 'rh_1', 'e1', 'REFEREE', 'cust_1', 'v_1', 'F-1', :at, :at, :at, 'run-1')"
     ),
     (
