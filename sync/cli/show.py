@@ -9,7 +9,6 @@ from sync.cli.changed import changed_json, changed_text
 from sync.cli.terminal import table
 from sync.crm.adapter import Outcome, Unassignment
 from sync.jobs.backfill import Plan
-from sync.jobs.check import CheckResult
 from sync.ledger.budget import Spent
 from sync.ledger.letters import Letter
 from sync.ledger.overview import Overview
@@ -169,15 +168,6 @@ def letters_json(letters: Sequence[Letter]) -> list[dict[str, object]]:
         }
         for letter in letters
     ]
-
-
-def findings_text(results: Sequence[CheckResult]) -> str:
-    """Show what a check found; paths stay whole, to be copied."""
-    return "\n".join(
-        f"{'ok' if finding.exit_code == 0 else f'exit {finding.exit_code}':<8} "
-        f"{finding.what:<11} {finding.text}"
-        for finding in results
-    )
 
 
 def status_json(

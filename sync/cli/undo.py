@@ -77,7 +77,8 @@ def _told(undoing: Undoing, *, dry_run: bool) -> list[str]:
     counted = Counter(_word(each) for each in undoing.answers)
     sums = ", ".join(f"{count} {name}" for name, count in counted.items())
     begin = "dry run, nothing was written: " if dry_run else ""
-    lines = [f"{begin}undo of {undoing.run.run_id}: {sums or 'nothing left to write back'}"]
+    none = "none was come to" if undoing.left else "nothing left to write back"
+    lines = [f"{begin}undo of {undoing.run.run_id}: {sums or none}"]
     if undoing.before:
         lines.append(f"{undoing.before} were written back by an undo before, and are not touched")
     if undoing.unknown:

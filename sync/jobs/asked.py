@@ -40,8 +40,7 @@ def asked(
     except HoldersyncError:
         raise
     except (Exception, SystemExit) as error:
-        # Its text may hold anything, so it is not told.
-        raise AbortError(_failed_inside(destination, error)) from error
+        raise AbortError(failed_inside(destination, error)) from error
     if len(answers) != number or not all(isinstance(each, kind) for each in answers):
         msg = (
             f"the adapter of {destination} did not give one {kind.__name__} for each of {number}; "
@@ -51,7 +50,8 @@ def asked(
     return answers
 
 
-def _failed_inside(destination: str, error: BaseException) -> str:
+def failed_inside(destination: str, error: BaseException) -> str:
+    """Say where an adapter failed; not with which words, they may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return (

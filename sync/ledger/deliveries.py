@@ -200,6 +200,28 @@ class Deliveries:
         return f"delivery:{self._destination}:{holder_id}"
 
 
+def sample(ledger: Ledger, destination: str, limit: int) -> tuple[Unassignment, ...]:
+    """Give some unassignments to look at: those that are pending, else those found last."""
+    mine = and_(
+        deliveries.c.holder_id == unassignments.c.holder_id,
+        deliveries.c.destination == destination,
+    )
+    is_pending = func.coalesce(deliveries.c.status, "") == Status.PENDING
+    query = (
+        select(
+            unassignments,
+            deliveries.c.attempts,
+            deliveries.c.missing_since,
+            _superseding().label("superseded_by"),
+        )
+        .select_from(unassignments.outerjoin(deliveries, mine))
+        .order_by(is_pending.desc(), unassignments.c.number.desc())
+        .limit(limit)
+    )
+    with ledger.read_only() as connection:
+        return tuple(_delivery(row).unassignment for row in connection.execute(query))
+
+
 def _joined() -> Any:  # noqa: ANN401  # a join has no public type
     same = deliveries.c.holder_id == unassignments.c.holder_id
     return deliveries.join(unassignments, same)
