@@ -49,10 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             msg = "a time without a zone can't be stored"
             raise ValueError(msg)
-        utc = value.astimezone(UTC)
-        if dialect.name == "sqlite":
-            return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-        return utc
+        return iso(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(
         self, value: str | datetime | None, _dialect: Dialect
@@ -66,6 +63,39 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         time = _time(value) if isinstance(value, str) else value
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def iso(time: datetime) -> str:
+    """Give an instant as SQLite stores it."""
+    utc = time.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds") + "Z"
+
+
+class UtcText(TypeDecorator[str]):
+    """A column of `UtcDateTime` as text: as `iso` gives it, or what else SQLite may hold there."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Take the same type."""
+        return _INSTANT.load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | datetime | None:
+        """Turn a text that was read into what the column stores."""
+        if value is None or dialect.name == "sqlite":
+            return value
+        return _INSTANT.process_bind_param(_time(value), dialect)
+
+    def process_result_value(self, value: str | datetime | None, dialect: Dialect) -> str | None:
+        """Turn what the column stores into text."""
+        if value is None or isinstance(value, str):
+            return value
+        read = _INSTANT.process_result_value(value, dialect)
+        return None if read is None else iso(read)
+
+
+_INSTANT = UtcDateTime()
 
 
 def _time(text: str) -> datetime:

@@ -133,6 +133,8 @@ class Transport:
         wait: waits the given seconds, or raises to end the run. Tests don't wait.
         random: the source of jitter.
         clock: seconds that never jump.
+        needs_body: whether an answer with too long a body is a failure; where only the status
+            matters, such an answer counts as one without a body.
     """
 
     def __init__(
@@ -144,6 +146,7 @@ class Transport:
         wait: Callable[[float], None],
         random: Random,
         clock: Callable[[], float] = monotonic,
+        needs_body: bool = True,
     ) -> None:
         self._headers = dict(headers)
         self._pacer = pacer
@@ -151,6 +154,7 @@ class Transport:
         self._wait = wait
         self._random = random
         self._clock = clock
+        self._needs_body = needs_body
         self._thread = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
@@ -243,11 +247,14 @@ class Transport:
                 proxies={"http": ""},
                 stream=True,
             ) as response:
-                body = _whole_body(response, patience.largest_body)
+                body = _body_within(response, patience.largest_body)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise failure_of(error) from error
         self._tally(throttled=int(response.status_code == requests.codes.too_many_requests))
-        return Answer(response.status_code, response.headers, body)
+        if body is None and self._needs_body:
+            msg = f"the answer is larger than {patience.largest_body} bytes"
+            raise RetryError(msg)
+        return Answer(response.status_code, response.headers, body or b"")
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._thread, "session", None)
@@ -279,13 +286,13 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _whole_body(response: requests.Response, largest: int) -> bytes:
+def _body_within(response: requests.Response, largest: int) -> bytes | None:
+    """Read the body; None, and no more is read, once it is longer than that."""
     chunks: list[bytes] = []
     size = 0
     while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
         chunks.append(chunk)
         size += len(chunk)
         if size > largest:
-            msg = f"the answer is larger than {largest} bytes"
-            raise RetryError(msg)
+            return None
     return b"".join(chunks)

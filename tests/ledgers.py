@@ -102,6 +102,11 @@ class ServerLedgers:
             found = connection.exec_driver_sql(statement)
             return found.all() if found.returns_rows else []
 
+    def drop(self, place):
+        """Drop the place's database, if there is one."""
+        self._drop(place)
+        self._names.pop(place, None)
+
     def close(self):
         """Drop all databases, also those that somebody is still connected to."""
         for place in self._names if self._stays else ():

@@ -4,8 +4,8 @@ For everything that has no adapter of its own: a flow of Zapier, Make or n8n, th
 queue, an own service. What is sent and what an answer means is in `http_envelope`; a receiver for
 a start is `config/http_receiver.example.py`.
 
-A repeat has the same id and the same body, so whoever remembers ids sees each unassignment once.
-Nothing can be read back: that the receiver ends the assignment, and only this one, is its promise.
+A repeat has the same id, so whoever remembers ids sees each unassignment once. Nothing can be read
+back: that the receiver ends the assignment, and only this one, is its promise.
 """
 
 import re
@@ -13,16 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
-from ipaddress import ip_address
 from random import Random
-from time import monotonic, sleep
+from time import sleep
 from typing import ClassVar, Self, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-import requests
-from urllib3.exceptions import HTTPError
-
-from sync.connection import failure_of
 from sync.crm.adapter import (
     API_VERSION,
     Capability,
@@ -33,7 +28,8 @@ from sync.crm.adapter import (
     Unassignment,
 )
 from sync.crm.http_envelope import (
-    CONTENT_TYPE,
+    CONTENT_TYPES,
+    PLAIN_JSON,
     SECRET_SETTING,
     Verdict,
     envelope,
@@ -42,11 +38,14 @@ from sync.crm.http_envelope import (
     message_id,
     signed_headers,
 )
+from sync.crm.web import Unpaced, read_as, required
 from sync.errors import UnavailableError
+from sync.model.address import parse_endpoint
 from sync.model.patience import Patience
-from sync.transport import Answer, Call, Observed, Transport
+from sync.transport import Answer, Call, Transport
 
 URL_SETTING = "CRM_HTTP_URL"
+CONTENT_TYPE_SETTING = "CRM_HTTP_CONTENT_TYPE"
 
 PATIENCE = Patience(
     connect=3.0,
@@ -59,35 +58,38 @@ PATIENCE = Patience(
     largest_body=64 * 1024,
 )
 """Short, since the ledger tries again: a batch must not wait long for one call."""
-LOST_IN_A_ROW = 3
-"""Calls without an answer, or with a 5xx, after which a batch is given up.
+BATCH = 20
+"""Unassignments at once, each of them a call.
 
-More than one, because a receiver that breaks at one unassignment would keep all others waiting.
+What a batch answered is stored after its last call. So few, for what a stop may cost: at 0.2 s a
+call, a batch is whole within the four seconds that a stop leaves it. And where the receiver limits
+its calls, few that were not tried count as tried. Not fewer, since a whole batch that fails ends
+the delivery: a row of unassignments that break the receiver must not pass for that.
 """
-LONGEST_BATCH = 120.0
-"""Seconds after which a batch starts no further call."""
+LOST_IN_A_ROW = 3
+"""Calls that nobody answered after which a batch is given up: each may have cost 20 s."""
 
 Accepted = TypeVar("Accepted")
 
-_VISIBLE = re.compile(r"[!-~]+")
 _SECRET = re.compile(r"[!-~]{16,}")
-_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 class HttpAdapter:
     """One endpoint that takes unassignments.
 
     Args:
-        url: as `parse_url` accepts it.
+        url: as `parse_endpoint` accepts it.
         secret: the key of the signature.
         now: the local time, which a signature is good for.
+        content_type: how the message is announced, one of `CONTENT_TYPES`.
         patience: time-outs and attempts of one call.
         wait: waits the given seconds between two attempts.
-        clock: seconds that never jump.
     """
 
     api_version: ClassVar[int] = API_VERSION
-    setting_names: ClassVar[frozenset[str]] = frozenset({URL_SETTING, SECRET_SETTING})
+    setting_names: ClassVar[frozenset[str]] = frozenset(
+        {URL_SETTING, SECRET_SETTING, CONTENT_TYPE_SETTING}
+    )
 
     def __init__(
         self,
@@ -95,40 +97,34 @@ class HttpAdapter:
         secret: str,
         *,
         now: Callable[[], datetime],
+        content_type: str = PLAIN_JSON,
         patience: Patience = PATIENCE,
         wait: Callable[[float], None] = sleep,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._url = url
         self._secret = secret
         self._now = now
-        self._clock = clock
-        self._transport = _CutOff(
+        self._content_type = content_type
+        self._transport = Transport(
             headers={"Accept": "application/json", "User-Agent": "holdersync"},
-            pacer=_Unpaced(),
+            pacer=Unpaced(),
             patience=patience,
             wait=wait,
             random=Random(),  # noqa: S311 - jitter, no secret
+            needs_body=False,
         )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Make one from `CRM_HTTP_URL` and `CRM_HTTP_SECRET`."""
-        url = env.get(URL_SETTING, "").strip()
-        if not url:
-            msg = (
-                f"{URL_SETTING} is missing: say where unassignments are sent, for example "
-                "https://crm.example.com/unassignments"
-            )
-            raise TellUserError(msg)
-        secret = env.get(SECRET_SETTING, "")
-        if not secret:
-            msg = f"{SECRET_SETTING} is missing: give the key that the receiver verifies with"
-            raise TellUserError(msg)
-        if _SECRET.fullmatch(secret) is None:
-            msg = f"{SECRET_SETTING}: write at least 16 characters of ASCII, without spaces"
-            raise TellUserError(msg)
-        return cls(parse_url(url), secret, now=lambda: datetime.now(UTC))
+        """Make one from `CRM_HTTP_URL`, `CRM_HTTP_SECRET` and `CRM_HTTP_CONTENT_TYPE`."""
+        url, secret = required(env, URL_SETTING, SECRET_SETTING)
+        content_type = env.get(CONTENT_TYPE_SETTING, "").strip() or PLAIN_JSON
+        return cls(
+            read_as(parse_endpoint, URL_SETTING, url),
+            read_as(_parse_secret, SECRET_SETTING, secret),
+            now=lambda: datetime.now(UTC),
+            content_type=read_as(_parse_content_type, CONTENT_TYPE_SETTING, content_type),
+        )
 
     @property
     def destination(self) -> str:
@@ -137,13 +133,18 @@ class HttpAdapter:
 
     @property
     def place(self) -> str:
-        """The URL without its query, which may hold a key."""
-        return self._url.partition("?")[0]
+        """Its host only: at Zapier or Make the path is a key, elsewhere the query may be one."""
+        parts = urlsplit(self._url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """None: what is behind the endpoint can't be looked at."""
-        return frozenset()
+        """Only what concerns ourselves: what is behind the endpoint can't be looked at."""
+        return frozenset({Capability.SIZES_BATCHES})
+
+    def batch_size(self, _due: int) -> int:
+        """Give `BATCH`."""
+        return BATCH
 
     def check(self) -> Sequence[str]:
         """Prove that somebody answers there, and doesn't refuse us.
@@ -152,14 +153,14 @@ class HttpAdapter:
         verifies it tells a wrong secret before the first run.
         """
         try:
-            self._call(Call(self._url, method="OPTIONS", headers=self._signed(b"")), judge_check)
+            call = Call(self._url, method="OPTIONS", headers=self._signed(b""))
+            return self._call(call, judge_check)
         except UnavailableError as error:
             msg = (
                 f"{URL_SETTING}: nobody answers there: {error}. See that the receiver is up, and "
                 "that this machine may reach its host and port"
             )
             raise TellUserError(msg) from None
-        return ("what the receiver does with an unassignment can't be seen from here",)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Post each unassignment; once the receiver is down or busy, the rest is not tried.
@@ -169,7 +170,6 @@ class HttpAdapter:
         """
         outcomes: list[Outcome] = []
         lost = 0
-        ends = self._clock() + LONGEST_BATCH
         for unassignment in batch:
             try:
                 verdict = self._told(unassignment)
@@ -183,11 +183,8 @@ class HttpAdapter:
                 verdict = Verdict(Outcome.retry(str(error)), stops=True)
             outcomes.append(verdict.outcome)
             if verdict.stops:
-                return _with_rest(outcomes, batch, verdict.outcome)
-            if self._clock() >= ends:
-                slow = Outcome.retry("not tried: the receiver is too slow for a whole batch")
-                return _with_rest(outcomes, batch, slow)
-        return outcomes
+                break
+        return [*outcomes, *outcomes[-1:] * (len(batch) - len(outcomes))]
 
     def close(self) -> None:
         """Give back connections."""
@@ -196,7 +193,7 @@ class HttpAdapter:
     def _told(self, unassignment: Unassignment) -> Verdict:
         body = envelope(unassignment)
         headers = {
-            "Content-Type": CONTENT_TYPE,
+            "Content-Type": self._content_type,
             "Idempotency-Key": message_id(unassignment),
             **self._signed(body),
         }
@@ -210,114 +207,20 @@ class HttpAdapter:
         try:
             return self._transport.send(call, accept)
         except TellUserError as error:
-            # What it came from shows the query.
+            # What it came from shows the path and the query.
             msg = f"{URL_SETTING}: {error}"
             raise TellUserError(msg) from None
 
 
-def parse_url(value: str) -> str:
-    """Read where unassignments are sent.
-
-    Raises:
-        TellUserError: not such a URL, or one that would show what is sent to everybody.
-    """
-    parts = _split(value)
-    if parts is None or parts.scheme not in {"http", "https"}:
-        msg = f"{URL_SETTING} is not a URL such as https://crm.example.com/unassignments"
-        raise TellUserError(msg)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        msg = (
-            f"{URL_SETTING}: write https://: http:// is only for this machine (localhost, "
-            "127.0.0.1, [::1])"
-        )
-        raise TellUserError(msg)
-    return value
+def _parse_secret(text: str) -> str:
+    if _SECRET.fullmatch(text) is None:
+        msg = "write at least 16 characters of ASCII, without spaces"
+        raise ValueError(msg)
+    return text
 
 
-def _split(value: str) -> SplitResult | None:
-    """Split a URL; None if it is none.
-
-    Raises:
-        TellUserError: it has credentials or a fragment.
-    """
-    try:
-        parts = urlsplit(value)
-        is_possible = parts.port != 0 and not parts.netloc.endswith(":")
-    except ValueError:
-        return None
-    if "@" in parts.netloc or "#" in value:
-        msg = f"{URL_SETTING}: leave out user, password and what is behind #: a key signs each call"
-        raise TellUserError(msg)
-    host = parts.hostname or ""
-    is_host = _is_address(host) if "[" in parts.netloc else bool(_HOST.fullmatch(host))
-    return parts if is_possible and is_host and _VISIBLE.fullmatch(value) else None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
-
-
-def _with_rest(
-    outcomes: Sequence[Outcome], batch: Sequence[Unassignment], rest: Outcome
-) -> Sequence[Outcome]:
-    return [*outcomes, *[rest] * (len(batch) - len(outcomes))]
-
-
-class _Unpaced:
-    """A pacer that lets every call start: a receiver says by 429 what is too much for it."""
-
-    def reserve(self) -> float:
-        return 0.0
-
-    def start(self, slot: float) -> float:
-        return slot
-
-    def end(self, *, started: bool) -> None:
-        pass
-
-    def observe(self, seen: Observed) -> None:
-        pass
-
-    def refuse_cycle(self) -> datetime | None:
-        return None
-
-
-class _CutOff(Transport):
-    """A transport for which an answer that is too long still has its status, and no body."""
-
-    def _send(self, call: Call, *, again: bool) -> Answer:
-        patience = self._patience
-        self._tally(made=1, retried=int(again))
-        try:
-            with self._session().request(
-                call.method,
-                call.url,
-                headers=call.headers,
-                data=call.body,
-                timeout=(patience.connect, patience.read),
-                allow_redirects=False,
-                proxies={"http": ""},
-                stream=True,
-            ) as response:
-                body = _body_within(response, patience.largest_body)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise failure_of(error) from error
-        return Answer(response.status_code, response.headers, body)
-
-
-def _body_within(response: requests.Response, largest: int) -> bytes:
-    """Read the body, and no more than one byte beyond what it may have; a longer one is empty."""
-    chunks: list[bytes] = []
-    left = largest + 1
-    while left and (chunk := response.raw.read1(left, decode_content=True)):
-        chunks.append(chunk)
-        left = max(0, left - len(chunk))
-    return b"".join(chunks) if left else b""
+def _parse_content_type(text: str) -> str:
+    if text not in CONTENT_TYPES:
+        msg = f"write {' or '.join(CONTENT_TYPES)}"
+        raise ValueError(msg)
+    return text

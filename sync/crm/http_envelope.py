@@ -5,12 +5,13 @@ An answer is judged by its status. Only a 200 may say more in its body: a JSON o
 repeated, since it may give a person's data back.
 
 Sources: CloudEvents 1.0.2, "Required Attributes" and "JSON Event Format"; RFC 9110, 10.2.3
-(`Retry-After`) and 15 (status codes).
+(`Retry-After`) and 15 (status codes); the IETF draft "The Idempotency-Key HTTP Header Field", 2.7
+(409 while the first call of that key is still at work).
 """
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -29,7 +30,10 @@ from sync.transport import Answer
 
 SECRET_SETTING = "CRM_HTTP_SECRET"  # noqa: S105 - its name
 
-CONTENT_TYPE = "application/cloudevents+json"
+PLAIN_JSON = "application/json"
+"""By default: n8n, for one, takes a body of another type for an empty one, and says it is fine."""
+CONTENT_TYPES = (PLAIN_JSON, "application/cloudevents+json")
+"""How the same bytes may be announced; the latter is what a library of CloudEvents looks for."""
 SOURCE = "/holdersync"
 TYPE = "holdersync.unassignment.v1"
 """The version is that of `data`: fields may be added to it, none is taken away or changed."""
@@ -39,14 +43,14 @@ LONGEST_WAIT = timedelta(days=1)
 LONGEST_NUMBER = 10
 
 OK = 200
-CONFLICT = 409
 TOO_MANY = 429
 SUCCESSES = range(200, 300)
 REDIRECTS = range(300, 400)
 NOT_HERE = frozenset({404, 405, 410})
 REFUSES_SENDER = frozenset({401, 403})
 NOBODY_BEHIND = frozenset({502, 503, 504})
-TRANSIENT = frozenset({408, 425, TOO_MANY})
+TRANSIENT = frozenset({408, 409, 425, TOO_MANY})
+FAILURES = range(500, 600)
 TOLD_APART = range(200, 500)
 
 
@@ -64,6 +68,9 @@ class Verdict:
 def message_id(unassignment: Unassignment) -> str:
     """Name one unassignment: the same at each repeat, another one when a later event tells it anew.
 
+    The assignment's id alone would not do: a receiver that remembers ids must not take the second
+    end of an assignment, which somebody opened again, for a repeat of the first.
+
     It stands in a header too, so what can't stand there is written as in a URL.
     """
     ids = (unassignment.holder_id, unassignment.event_id)
@@ -71,7 +78,11 @@ def message_id(unassignment: Unassignment) -> str:
 
 
 def envelope(unassignment: Unassignment) -> bytes:
-    """Write the CloudEvent; the same unassignment gives the same bytes."""
+    """Write the CloudEvent; the same unassignment gives the same bytes.
+
+    It is read from the ledger before each try, so a later one may name a newer assignment that was
+    not known before.
+    """
     event = {
         "specversion": "1.0",
         "id": message_id(unassignment),
@@ -111,11 +122,16 @@ def judge(answer: Answer, now: datetime) -> Verdict:
     reason = f"the receiver answered {status}"
     if status == TOO_MANY or wait is not None:
         return Verdict(Outcome.retry(reason, wait), stops=True)
+    if status in FAILURES and status not in NOBODY_BEHIND:
+        # As likely about this one as about all: the next run asks again, the others go on.
+        return Verdict(Outcome.retry(reason))
     raise RetryError(reason)
 
 
-def judge_check(answer: Answer) -> None:
+def judge_check(answer: Answer) -> Sequence[str]:
     """Accept whatever a receiver may answer to a question that it need not know.
+
+    Gives what the answer does not prove.
 
     Raises:
         CredentialsRefusedError: the receiver refuses the sender.
@@ -125,6 +141,11 @@ def judge_check(answer: Answer) -> None:
     if answer.status in NOBODY_BEHIND:
         msg = f"no receiver behind that address ({answer.status}): start it, then check again"
         raise TellUserError(msg)
+    not_proven = ["what the receiver does with an unassignment, and that it verifies the signature"]
+    if answer.status not in SUCCESSES:
+        told = f"that POST is taken at this address: the question, OPTIONS, got {answer.status}"
+        not_proven.append(told)
+    return not_proven
 
 
 def _require_receiver(status: int) -> None:
@@ -143,8 +164,6 @@ def _require_receiver(status: int) -> None:
 
 
 def _outcome(answer: Answer, wait: timedelta | None) -> Outcome:
-    if answer.status == CONFLICT:
-        return Outcome(Result.ALREADY_REMOVED)
     if answer.status not in SUCCESSES:
         return Outcome.rejected(f"the receiver refuses it ({answer.status})")
     result = _result(answer.body) if answer.status == OK else Result.REMOVED

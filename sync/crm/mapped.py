@@ -9,7 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from sync.crm.adapter import Change, Fields, HeldNow, Outcome, Result, Unassignment
+from sync.crm.adapter import (
+    Change,
+    CredentialsRefusedError,
+    Fields,
+    HeldNow,
+    Outcome,
+    Result,
+    TellUserError,
+    Unassignment,
+)
 from sync.crm.mapping import FindRule, Mapped, SlotMapping
 from sync.crm.records import RecordRules
 from sync.crm.rules import Rules
@@ -77,33 +86,46 @@ def in_parts(items: Sequence[Item], at_once: int) -> Iterator[Sequence[Item]]:
 def write_all(records: Records, changes: Sequence[Change]) -> Mapping[str, Outcome]:
     """Write changes in as many calls as it takes; give why some were not written, by record.
 
-    What was written before the CRM is busy is so; what follows would meet the same.
+    What was written before the CRM is busy is so; what follows would meet the same. What a person
+    has to do is told by an error only where nothing was written yet: else what was would be lost.
     """
     failed: dict[str, Outcome] = {}
     busy: Outcome | None = None
-    for part in in_parts(changes, records.at_once):
+    for number, part in enumerate(in_parts(changes, records.at_once)):
+        answers: Sequence[Outcome | None] = ()
         if busy is None:
             try:
-                told = records.write(part)
+                answers = records.write(part)
             except CrmBusyError as error:
                 busy = error.outcome
-        answers = told if busy is None else [busy] * len(part)
-        for change, outcome in zip(part, answers, strict=True):
-            if outcome is not None:
-                failed[change.record_id] = outcome
+            except (CredentialsRefusedError, TellUserError) as error:
+                if number == 0:
+                    raise
+                busy = _later(error)
+        if busy is not None:
+            answers = [busy] * len(part)
+        told = zip(part, answers, strict=True)
+        failed |= {each.record_id: outcome for each, outcome in told if outcome is not None}
     return failed
+
+
+def _later(error: Exception) -> Outcome:
+    """Give what follows where an error would lose outcomes; the next batch meets it anew."""
+    return Outcome.retry(str(error))
 
 
 @dataclass(slots=True)
 class _Work:
     """One batch on its way; the numbers are places in it.
 
-    `shown` is what each record will show, `by_writing` whose answer is true once it is written.
+    `found` are the ids of records, `read` each record as it was read last, `shown` what it will
+    show, and `by_writing` whose answer is true once it is written.
     """
 
     batch: list[Unassignment]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
-    found: dict[int, Record] = field(default_factory=dict)
+    found: dict[int, str] = field(default_factory=dict)
+    read: dict[str, Record] = field(default_factory=dict)
     shown: dict[str, dict[str, str]] = field(default_factory=dict)
     changes: dict[str, dict[str, str]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
@@ -116,9 +138,8 @@ class _Work:
 
     def to_write(self) -> list[Change]:
         """Give one change for each record that changes."""
-        records = {record.record_id: record for record in self.found.values()}
         return [
-            Change(who, {name: records[who].fields.get(name, "") for name in after}, after)
+            Change(who, {name: self.read[who].fields.get(name, "") for name in after}, after)
             for who, after in self.changes.items()
             if after or who in self.deleted
         ]
@@ -152,17 +173,21 @@ class MappedWriter:
         """End each assignment; what could not be written is told for each that it concerns."""
         outcomes = list(self._unassigned(batch))
         lost = [at for at, outcome in enumerate(outcomes) if outcome is LOST_RACE]
-        if lost:
-            again = self._unassigned([batch[at] for at in lost])
-            for at, outcome in zip(lost, again, strict=True):
-                outcomes[at] = outcome
+        for at, outcome in zip(lost, self._again([batch[at] for at in lost]), strict=True):
+            outcomes[at] = outcome
         return outcomes
+
+    def _again(self, lost: Sequence[Unassignment]) -> Sequence[Outcome]:
+        try:
+            return self._unassigned(lost) if lost else []
+        except (CredentialsRefusedError, TellUserError) as error:
+            return [_later(error)] * len(lost)
 
     def _unassigned(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         work = self._decided(batch)
         failed = write_all(self._records, work.to_write())
         for at in work.by_writing:
-            outcome = failed.get(work.found[at].record_id, work.outcomes[at])
+            outcome = failed.get(work.found[at], work.outcomes[at])
             is_gone = outcome.result is Result.CONTACT_NOT_FOUND
             work.outcomes[at] = self._rules.nobody if is_gone else outcome
         return work.told()
@@ -192,19 +217,20 @@ class MappedWriter:
         for part in in_parts(values, self._records.at_once):
             hits |= self._records.find(rule.field, part, self._rules.fields)
         for at, value in named.items():
-            records = hits.get(value, ())
+            records = {record.record_id: record for record in hits.get(value, ())}
             if len(records) > 1:
                 work.outcomes[at] = self._rules.several
             elif records:
-                work.found[at] = records[0]
+                work.found[at] = next(iter(records))
+                work.read |= records
 
     def _ask(self, work: _Work) -> None:
         if self._held_now is None:
             return
         unsure = [
             at
-            for at, record in work.found.items()
-            if self._rules.rests_on_code(work.batch[at], record.fields)
+            for at, who in work.found.items()
+            if self._rules.rests_on_code(work.batch[at], work.read[who].fields)
         ]
         if unsure:
             known_now = self._held_now([work.batch[at] for at in unsure])
@@ -212,8 +238,8 @@ class MappedWriter:
                 work.batch[at] = about
 
     def _decide(self, work: _Work, at: int) -> None:
-        record = work.found[at]
-        who = record.record_id
+        who = work.found[at]
+        record = work.read[who]
         shown = work.shown.setdefault(who, dict(record.fields))
         changes = work.changes.setdefault(who, {})
         if who in work.deleted:

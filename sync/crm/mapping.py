@@ -8,7 +8,7 @@ slots, the fields of a contact in which a code is kept, and records, one for eac
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -88,11 +88,13 @@ def _tells_what_is_known(text: str) -> str:
     return text
 
 
-def _require_once(fields: Sequence[str]) -> None:
-    twice = sorted({field for field in fields if fields.count(field) > 1})
-    if twice:
-        msg = f"the field {twice[0]} has two meanings"
-        raise ValueError(msg)
+def _require_one_meaning(meanings: Iterable[tuple[str, object]]) -> None:
+    """Refuse a field that means two things; to many a CRM, names that differ in case are one."""
+    known: dict[str, object] = {}
+    for field, meaning in meanings:
+        if known.setdefault(field.casefold(), meaning) != meaning:
+            msg = f"the field {field} has two meanings"
+            raise ValueError(msg)
 
 
 Name = Annotated[StrictStr, AfterValidator(_not_blank)]
@@ -142,13 +144,20 @@ class Slot(_Part):
         if self.multi is not None and (self.match != "code" or self.holder_id):
             msg = "multi needs match = code, and no holder_id: a list of codes names no assignment"
             raise ValueError(msg)
-        _require_once(self.written())
+        _require_one_meaning((field, at) for at, field in enumerate(self.written()))
         return self
 
     def written(self) -> list[str]:
         """Give the fields that an unassignment may change."""
         own = [self.code, self.holder_id, self.campaign_field]
         return [*filter(None, own), *self.clear, *self.set]
+
+    def meanings(self) -> Iterator[tuple[str, object]]:
+        """Give what each field is to this slot; to another slot it must be the same or nothing."""
+        yield self.code, ("shows", self.holder_id, self.campaign_field, self.multi)
+        yield from ((field, ("told",)) for field in self.set)
+        goes_with_the_code = filter(None, (self.holder_id, self.campaign_field, *self.clear))
+        yield from ((field, ("goes with", self.code)) for field in goes_with_the_code)
 
 
 class RecordPart(_Part):
@@ -178,7 +187,8 @@ class RecordPart(_Part):
         if not (self.delete or self.status or self.clear):
             msg = "needs status, or fields to clear: else nothing would show that it ended"
             raise ValueError(msg)
-        _require_once([self.holder_id, *self.written()])
+        fields = [self.holder_id, *self.written()]
+        _require_one_meaning((field, at) for at, field in enumerate(fields))
         return self
 
     def written(self) -> list[str]:
@@ -211,6 +221,21 @@ class SlotMapping(_Mapping):
 
     find: Annotated[tuple[Rule, ...], Field(min_length=1)]
     slot: Annotated[tuple[Slot, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _require_one_meaning(each for slot in self.slot for each in slot.meanings())
+        finds = {rule.field.casefold() for rule in self.find if rule.field}
+        if taken := [field for field in self.fields() if field.casefold() in finds]:
+            msg = f"the field {taken[0]} finds contacts, so no slot may change it"
+            raise ValueError(msg)
+        reached: set[tuple[str, str]] = set()
+        for number, slot in enumerate(self.slot, 1):
+            if reached & {(slot.campaign, slot.role), (ANY_CAMPAIGN, slot.role)}:
+                msg = f"slot {number} is never reached: another one before it fits as well"
+                raise ValueError(msg)
+            reached.add((slot.campaign, slot.role))
+        return self
 
     def fields(self) -> tuple[str, ...]:
         """Give all fields that are read: of the slots, in order, each once."""

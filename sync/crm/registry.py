@@ -20,7 +20,11 @@ GROUP = "holdersync.crm"
 """The entry point group in which a distribution offers its adapters."""
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
-    {"http": "sync.crm.http:HttpAdapter", "sql": "sync.crm.sql:SqlAdapter"}
+    {
+        "http": "sync.crm.http:HttpAdapter",
+        "hubspot": "sync.crm.hubspot:HubSpotAdapter",
+        "sql": "sync.crm.sql:SqlAdapter",
+    }
 )
 """The adapters that come with the tool: name -> `module:Class`."""
 

@@ -1,17 +1,31 @@
 """Takes back what a mapping's unassignments changed, where nobody wrote into it since."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from sync.crm.adapter import Change, Fields, Outcome, Restored, Result, Undone
 from sync.crm.mapped import CrmBusyError, Record, Records, in_parts, write_all
-from sync.crm.rules import Rules, text_of
+from sync.crm.rules import text_of
 
 DELETED = Restored(Undone.REJECTED, "a record that was deleted is not written back")
+NOT_READ = Restored(Undone.REJECTED, "the mapping no longer names a field that it changed")
 GONE = Restored(Undone.NOT_FOUND)
 
 
+class Compared(Protocol):
+    """What of `Rules` says whether a record still shows what was left in it."""
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The fields that are read."""
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Those of them that are not compared."""
+
+
 def restore(
-    records: Records, rules: Rules, changes: Sequence[Change], *, dry_run: bool
+    records: Records, rules: Compared, changes: Sequence[Change], *, dry_run: bool
 ) -> Sequence[Restored]:
     """Do what `Restores.restore` promises, for the records of one CRM."""
     ids = list(dict.fromkeys(each.record_id for each in changes if not each.deletes))
@@ -48,6 +62,8 @@ def _decided(
     record = found.get(change.record_id)
     if record is None:
         return GONE
+    if not change.after.keys() <= record.fields.keys():
+        return NOT_READ
     now = shown[record.record_id]
     compared = [name for name in change.after if name not in told]
     if _shows(now, change.after, compared):
@@ -98,10 +114,11 @@ def _to_write(found: dict[str, Record], back: dict[str, dict[str, str]]) -> list
 def _after_writing(
     answer: Restored, found: dict[str, Record], change: Change, failed: Mapping[str, Outcome]
 ) -> Restored:
-    if answer.result is not Undone.RESTORED:
+    if answer.result not in {Undone.RESTORED, Undone.ALREADY_RESTORED}:
         return answer
-    outcome = failed.get(found[change.record_id].record_id)
-    if outcome is None:
+    record = found[change.record_id]
+    outcome = failed.get(record.record_id)
+    if outcome is None or _shows(record.fields, change.before, list(change.before)):
         return answer
     by_result = {Result.RETRY: Undone.RETRY, Result.CONTACT_NOT_FOUND: Undone.NOT_FOUND}
     return Restored(by_result.get(outcome.result, Undone.REJECTED), outcome.reason)

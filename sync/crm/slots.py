@@ -10,6 +10,7 @@ from sync.crm.mapping import ANY_CAMPAIGN, FindRule, Slot, SlotMapping
 from sync.crm.rules import Decision, text_of
 
 NOT_MAPPED = Outcome(Result.ASSIGNMENT_NOT_FOUND, "the mapping has no slot for this campaign")
+SPLIT = Outcome.rejected("the code holds what separates the codes of its field: take it out there")
 SEVERAL = Outcome.rejected("several contacts match: see which of them is the right one")
 
 
@@ -26,9 +27,11 @@ class SlotRules:
         self.told = frozenset(name for slot in mapping.slot for name in slot.set)
 
     def answered(self, about: Unassignment) -> Outcome | None:
-        """Give the answer to what has no slot."""
+        """Give the answer to what has no slot, or can't be seen in one."""
         chosen = slot_of(self._mapping, about)
-        return chosen if isinstance(chosen, Outcome) else None
+        if isinstance(chosen, Outcome):
+            return chosen
+        return SPLIT if chosen.multi is not None and chosen.multi in about.code.strip() else None
 
     def rests_on_code(self, about: Unassignment, shown: Fields) -> bool:
         """Tell whether a slot would be cleared that holds nothing but a code."""
@@ -45,11 +48,8 @@ class SlotRules:
 
 def slot_of(mapping: SlotMapping, about: Unassignment) -> Slot | Outcome:
     """Give the first slot for the campaign and role of an unassignment, or why there is none."""
-    of_campaign = [
-        slot
-        for slot in mapping.slot
-        if slot.campaign in {ANY_CAMPAIGN, about.campaign_id, about.campaign_name}
-    ]
+    fitting = {ANY_CAMPAIGN, *_campaign_of(about)}
+    of_campaign = [slot for slot in mapping.slot if slot.campaign.strip() in fitting]
     for slot in of_campaign:
         if slot.role == about.role:
             return slot
@@ -84,7 +84,13 @@ def _holds_an_id(slot: Slot, shown: Fields) -> bool:
 def _is_of_campaign(slot: Slot, about: Unassignment, shown: Fields) -> bool:
     if slot.match != "code+campaign":
         return True
-    return text_of(shown, slot.campaign_field) in {about.campaign_id, about.campaign_name}
+    return text_of(shown, slot.campaign_field) in _campaign_of(about)
+
+
+def _campaign_of(about: Unassignment) -> set[str]:
+    """Give what names the campaign; nothing where it is not known."""
+    named = ((name or "").strip() for name in (about.campaign_id, about.campaign_name))
+    return set(filter(None, named))
 
 
 def _changes(slot: Slot, about: Unassignment, shown: Fields) -> Fields:
@@ -105,9 +111,11 @@ def _without_code(slot: Slot, about: Unassignment, shown: Fields) -> str:
         return ""
     tokens = shown.get(slot.code, "").split(slot.multi)
     kept = [token for token in tokens if token.strip() != about.code.strip()]
+    if not any(token.strip() for token in kept):
+        return ""
     left = slot.multi.join(kept)
     # The space behind a separator goes with what stood before it.
-    return left if kept[:1] == tokens[:1] and left.strip() else left.strip()
+    return left if kept[:1] == tokens[:1] else left.strip()
 
 
 def _codes(slot: Slot, shown: Fields) -> list[str]:

@@ -4,13 +4,13 @@ Each function takes a connection and does one thing; who begins and ends the tra
 what is one step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from sync.crm.adapter import TellUserError, Unassignment
-from sync.database import PlainText, UtcDateTime, plain
+from sync.crm.adapter import Change, Fields, TellUserError, Unassignment
+from sync.database import PlainText, UtcDateTime, UtcText, iso, plain
 
 ASSIGNED = "assigned"
 UNASSIGNED = "unassigned"
@@ -52,6 +52,13 @@ voucher_assignments = sa.Table(
 """What the CRM believes: one row per assignment."""
 
 _ROW = voucher_assignments.c
+_END: Mapping[str, sa.ColumnElement[str]] = {
+    "status": _ROW.status,
+    "unassigned_at": sa.type_coerce(_ROW.unassigned_at, UtcText()),
+    "unassigned_event_id": _ROW.unassigned_event_id,
+}
+ENDED_BY = tuple(_END)
+"""The columns that `end_assignment` writes."""
 
 
 class RaceLostError(Exception):
@@ -89,14 +96,44 @@ def try_rights(connection: sa.Connection) -> None:
     )
 
 
-def read_statuses(connection: sa.Connection, batch: Sequence[Unassignment]) -> dict[str, str]:
-    """The status of each row that is there, by `holder_id`; an empty one if it is null."""
-    stored_as = {unassignment.holder_id: plain(unassignment.holder_id) for unassignment in batch}
+def read_rows(connection: sa.Connection, holder_ids: Sequence[str]) -> dict[str, Fields]:
+    """What each row that is there shows of its end, by holder id; an empty text where it is null.
+
+    The fields are those of `ENDED_BY`.
+    """
+    stored_as = {holder_id: plain(holder_id) for holder_id in holder_ids}
     rows = connection.execute(
-        sa.select(_ROW.holder_id, _ROW.status).where(_ROW.holder_id.in_(set(stored_as.values())))
+        sa.select(_ROW.holder_id, *_END.values()).where(_ROW.holder_id.in_(set(stored_as.values())))
     )
-    found = {row.holder_id: row.status or "" for row in rows}
+    found = {
+        holder_id: {name: text or "" for name, text in zip(_END, told, strict=True)}
+        for holder_id, *told in rows
+    }
     return {own: found[stored] for own, stored in stored_as.items() if stored in found}
+
+
+def shown_once_ended(unassignment: Unassignment) -> Fields:
+    """What a row shows of its end once `end_assignment` has ended it."""
+    return {
+        "status": UNASSIGNED,
+        "unassigned_at": iso(unassignment.unassigned_at),
+        "unassigned_event_id": plain(unassignment.event_id),
+    }
+
+
+def rewrite(connection: sa.Connection, change: Change) -> bool:
+    """Write back what ended a row, if it still shows what was before: one comparing statement.
+
+    Tells whether it did.
+    """
+    before = (_END[name].is_not_distinct_from(text or None) for name, text in change.before.items())
+    after = {name: sa.literal(text or None, _END[name].type) for name, text in change.after.items()}
+    result = connection.execute(
+        sa.update(voucher_assignments)
+        .where(_ROW.holder_id == change.record_id, *before)
+        .values(after)
+    )
+    return result.rowcount > 0
 
 
 def end_assignment(connection: sa.Connection, unassignment: Unassignment) -> None:

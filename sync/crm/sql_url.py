@@ -16,6 +16,8 @@ from sync.database import plain
 
 SETTING = "CRM_SQL_URL"
 
+_EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
+"""Of a driver's module, the extra that it comes with."""
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 _ODBC_PASSWORD = re.compile(r"\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;]*)", re.IGNORECASE)
 
@@ -90,7 +92,7 @@ def make_engine(url: sa.URL, busy_timeout: float) -> sa.Engine:
         raise TellUserError(_not_there("a database or driver that SQLAlchemy knows")) from None
     except ImportError as error:
         needed = f"the Python module {error.name!r}" if error.name else "a driver that works here"
-        raise TellUserError(_not_there(needed)) from None
+        raise TellUserError(_not_there(needed, _EXTRAS.get(error.name or ""))) from None
     except (exc.ArgumentError, TypeError, ValueError):
         msg = f"{SETTING} has an option that its driver doesn't take: look after the ?"
         raise TellUserError(msg) from None
@@ -99,11 +101,16 @@ def make_engine(url: sa.URL, busy_timeout: float) -> sa.Engine:
     return engine
 
 
-def _not_there(needed: str) -> str:
+def _not_there(needed: str, extra: str | None = None) -> str:
     """Say what the beginning of the URL asks for, and where to change that."""
+    how = (
+        f"pip install 'holdersync[{extra}]'"
+        if extra
+        else "Install the driver's package beside this tool"
+    )
     return (
-        f"{SETTING} needs {needed}. Install the driver's package beside this tool, or name "
-        "another one before the colon, as in postgresql+psycopg://"
+        f"{SETTING} needs {needed}. {how}, or name another one before the colon, "
+        "as in postgresql+psycopg:// or mysql+pymysql://"
     )
 
 

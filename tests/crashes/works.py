@@ -66,7 +66,7 @@ NEWS = (
     Work("crm: told", "news"),
     Work("statement: update voucher_assignments", "news"),
     Work("statement: insert voucher_assignments", "news", CUSTOMERS),
-    Work("commit: SqlAdapter.unassign", "news"),
+    Work("commit: EmbeddedTable.unassign", "news"),
     Work("statement: update deliveries", "news", CUSTOMERS),
     Work("statement: update unassignments", "news"),
     Work("commit: Deliveries.settle", "news"),

@@ -1,7 +1,8 @@
 """What the tests of the CRM side share: unassignments, and a table on a real SQLite file."""
 
+import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
+from tests.crm.hubspot_double import HubSpot
+from tests.crm.own_database import Own
+from tests.ledgers import NoServerError
+from tests.mysql import MysqlServer, a_mysql
 
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
 UNASSIGNED_AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
@@ -100,3 +105,35 @@ def adapter(table):
     adapter = SqlAdapter(table.url, busy_timeout=0.05)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture(scope="session")
+def mysql():
+    """A MySQL whose databases are dropped in the end."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(a_mysql())
+        except NoServerError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield stack.enter_context(closing(MysqlServer(url)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+def own(request, tmp_path):
+    """An empty database of each kind; of its own name, and gone when the test is."""
+    if request.param == "sqlite":
+        yield Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))
+        return
+    server = request.getfixturevalue("server" if request.param == "postgresql" else "mysql")
+    yield Own(server.new(tmp_path))
+    server.drop(tmp_path)
+
+
+@pytest.fixture
+def hubspot():
+    """An account of our double, and nobody in it."""
+    account = HubSpot()
+    yield account
+    account.stop()

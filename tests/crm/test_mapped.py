@@ -1,52 +1,16 @@
 """Slots over any contacts: found by rule, decided in order, written in few calls."""
 
-from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from sync.crm.adapter import CredentialsRefusedError, Outcome, Result
-from sync.crm.mapped import CrmBusyError, MappedWriter, Record, rules_of
-from sync.crm.mapping import Slot, SlotMapping
+from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, Result, TellUserError
+from sync.crm.mapped import LOST_RACE, CrmBusyError, MappedWriter, rules_of
+from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
+from tests.crm.book import Book
 
 RETRY = Outcome.retry("the CRM is down")
 BY_CODE = Slot(code="code")
-
-
-class Book:
-    """Contacts in memory, a dictionary each, in the place of a CRM."""
-
-    at_once = 3
-
-    def __init__(self, *contacts):
-        self.rows = {str(number): dict(row) for number, row in enumerate(contacts)}
-        self.calls = Counter()
-        self.refused = {}
-        self.errors = {}
-
-    def _call(self, kind):
-        self.calls[kind] += 1
-        if error := self.errors.get((kind, self.calls[kind])):
-            raise error
-
-    def find(self, where, values, fields):
-        self._call("find")
-        assert len(values) <= self.at_once
-        found = {value: [] for value in values}
-        for record_id, row in self.rows.items():
-            value = record_id if where is None else row.get(where)
-            if value in found:
-                shown = {name: row.get(name, "") for name in fields}
-                found[value].append(Record(record_id, shown))
-        return found
-
-    def write(self, changes):
-        self._call("write")
-        assert len(changes) <= self.at_once
-        told = [self.refused.get(each.record_id) for each in changes]
-        for change, outcome in zip(changes, told, strict=True):
-            if outcome is None:
-                self.rows[change.record_id] |= change.after
-        return told
 
 
 def mapping(*slots, find=("prop:vid = customer_id",)):
@@ -216,3 +180,195 @@ def test_a_preview_says_what_follows_and_writes_nothing(unassignment):
 
     assert book.calls["write"] == 0
     assert foretold == writer.unassign(batch)
+
+
+def test_what_was_written_is_not_lost_when_the_key_is_refused_after_it(end):
+    book = Book(*(holds(f"c{number}") for number in range(5)))
+    book.errors["write", 2] = CredentialsRefusedError("the token was refused")
+
+    results = end(book, *(f"c{number}" for number in range(5)))
+
+    assert results == [Result.REMOVED] * 3 + [Result.RETRY] * 2
+    assert book.calls["write"] == 2
+
+
+@pytest.mark.parametrize("error", [CredentialsRefusedError("refused"), TellUserError("wrong")])
+def test_a_key_that_is_refused_before_anything_is_written_is_told(end, error):
+    book = Book(holds("a"))
+    book.errors["write", 1] = error
+
+    with pytest.raises(type(error)):
+        end(book, "a")
+
+
+def lost_once(book, record_id, then=lambda: None):
+    """Let the first write of a record be lost, and `then` happen before it is read again."""
+
+    def won():
+        book.refused.pop(record_id)
+        then()
+
+    book.refused[record_id] = LOST_RACE
+    book.before["find", 2] = won
+
+
+def test_a_lost_race_is_decided_anew_by_what_is_shown_then(end):
+    book = Book(holds("a"), holds("b"), holds("c"))
+    lost_once(book, "0", then=lambda: book.rows["0"].update(code="NEWER"))
+
+    assert end(book, "a", "b", "c") == [Result.SUPERSEDED, Result.REMOVED, Result.REMOVED]
+    assert [row["code"] for row in book.rows.values()] == ["NEWER", "", ""]
+    assert book.calls == {"find": 2, "write": 1}
+
+
+def test_a_race_that_is_lost_twice_waits_for_the_next_run(unassignment):
+    book = Book(holds("a"))
+    book.refused["0"] = LOST_RACE
+
+    assert MappedWriter(rules_of(mapping()), book).unassign(
+        [unassignment("rh_1", customer_id="a")]
+    ) == [LOST_RACE]
+    assert book.calls == {"find": 2, "write": 2}
+
+
+def test_what_was_written_is_not_lost_when_the_key_is_refused_in_the_second_round(end):
+    book = Book(holds("a"), holds("b"))
+    book.refused["0"] = LOST_RACE
+    book.errors["find", 2] = CredentialsRefusedError("the token was refused")
+
+    assert end(book, "a", "b") == [Result.RETRY, Result.REMOVED]
+
+
+def test_one_contact_that_two_rules_lead_to_is_written_once_by_its_latest_reading(
+    end, unassignment
+):
+    book = Book({"vid": "a", "shop": "7", "code": "FRIEND-1"})
+    book.before["find", 2] = lambda: book.rows["0"].update(code="NEWER")
+    by = mapping(find=("prop:vid = customer_id", "prop:shop = source_id"))
+
+    results = end(
+        book,
+        unassignment("rh_1", customer_id="a", source_id=None),
+        unassignment("rh_2", customer_id="merged", source_id="7", code="OTHER"),
+        by=by,
+    )
+
+    assert results == [Result.SUPERSEDED, Result.SUPERSEDED]
+    assert book.rows["0"]["code"] == "NEWER"
+    assert book.calls["write"] == 0
+
+
+def test_one_contact_under_two_ids_is_written_once(end, unassignment):
+    book = Book(holds("a", "A;B;C"))
+    book.merged["9"] = "0"
+    by = mapping(Slot(code="code", multi=";"), find=("record_id = source_id",))
+
+    results = end(
+        book,
+        unassignment("rh_1", source_id="0", code="A"),
+        unassignment("rh_2", source_id="9", code="B"),
+        by=by,
+    )
+
+    assert results == [Result.REMOVED, Result.REMOVED]
+    assert book.rows["0"]["code"] == "C"
+    assert book.calls["write"] == 1
+
+
+def test_one_contact_that_is_found_twice_is_one_hit(end):
+    book = Book(holds("a"))
+    find = book.find
+    book.find = lambda *asked: {value: [*hits, *hits] for value, hits in find(*asked).items()}
+
+    assert end(book, "a") == [Result.REMOVED]
+
+
+def test_two_slots_of_one_contact_that_show_the_same_code_are_told_apart(end, unassignment):
+    book = Book({"vid": "a", "one": "SAME", "two": "SAME"})
+    by = mapping(Slot(campaign="camp_1", code="one"), Slot(campaign="camp_2", code="two"))
+    of_first = unassignment("rh_1", customer_id="a", code="SAME", campaign_id="camp_1")
+    of_second = unassignment("rh_2", customer_id="a", code="SAME", campaign_id="camp_2")
+
+    assert end(book, of_second, by=by) == [Result.REMOVED]
+    assert book.rows["0"] == {"vid": "a", "one": "SAME", "two": ""}
+    assert end(book, of_first, of_second, by=by) == [Result.REMOVED, Result.ALREADY_REMOVED]
+    assert book.calls["write"] == 2
+
+
+def test_each_outcome_says_what_its_own_unassignment_changed(unassignment):
+    book = Book(holds("a", "A;FRIEND-1"))
+    writer = MappedWriter(rules_of(mapping(Slot(code="code", multi=";"))), book)
+    batch = [unassignment(f"rh_{code}", customer_id="a", code=code) for code in ("A", "FRIEND-1")]
+
+    assert [outcome.change for outcome in writer.unassign(batch)] == [
+        Change("0", {"code": "A;FRIEND-1"}, {"code": "FRIEND-1"}),
+        Change("0", {"code": "FRIEND-1"}, {"code": ""}),
+    ]
+
+
+def test_a_record_that_is_deleted_is_gone_for_the_rest_of_its_batch(end, unassignment):
+    book = Book({"held": "rh_1", "note": "x"}, {"held": "rh_2"})
+    by = RecordMapping(object="t", record=RecordPart(holder_id="held", delete=True))
+    about = unassignment("rh_1")
+
+    assert end(book, about, about, by=by) == [Result.REMOVED, Result.ASSIGNMENT_NOT_FOUND]
+    assert book.rows == {"1": {"held": "rh_2"}}
+
+
+def test_a_record_that_went_before_it_was_written_is_told_as_one_that_was_never_there(
+    end, unassignment
+):
+    gone = Outcome(Result.CONTACT_NOT_FOUND)
+    contacts, records = Book(holds("a")), Book({"held": "rh_1", "status": ""})
+    contacts.refused["0"] = records.refused["0"] = gone
+    by = RecordMapping(object="t", record=RecordPart(holder_id="held", status="status"))
+
+    assert end(contacts, "a") == [Result.CONTACT_NOT_FOUND]
+    assert end(records, unassignment("rh_1"), by=by) == [Result.ASSIGNMENT_NOT_FOUND]
+
+
+class Asked:
+    """Knows what customers hold now, and notes what it was asked about."""
+
+    def __init__(self, **newer):
+        self.newer = newer
+        self.about = []
+
+    def __call__(self, batch):
+        self.about += [each.holder_id for each in batch]
+        return [
+            replace(each, superseded_by=self.newer.get(each.holder_id, each.superseded_by))
+            for each in batch
+        ]
+
+
+def test_who_holds_what_is_asked_only_where_a_code_alone_would_be_cleared(unassignment):
+    by = mapping(
+        Slot(campaign="Friends", code="code", holder_id="held"), Slot(campaign="two", code="two")
+    )
+    book = Book(
+        {"vid": "a", "code": "FRIEND-1", "held": "rh_1"},
+        {"vid": "b", "code": "FRIEND-1"},
+        {"vid": "c", "code": "OTHER"},
+        {"vid": "d", "two": "FRIEND-1"},
+        {"vid": "e", "two": "FRIEND-1"},
+    )
+    asked = Asked(rh_2="rh_20", rh_4="rh_40")
+    writer = MappedWriter(rules_of(by), book)
+    writer.ask_by(asked)
+
+    outcomes = writer.unassign(
+        [
+            unassignment("rh_1", customer_id="a"),
+            unassignment("rh_2", customer_id="b"),
+            unassignment("rh_3", customer_id="c"),
+            unassignment("rh_4", customer_id="d", campaign_name="two"),
+            unassignment("rh_5", customer_id="e", campaign_name="two", superseded_by="rh_50"),
+        ]
+    )
+
+    assert asked.about == ["rh_2", "rh_4"]
+    assert [outcome.result for outcome in outcomes] == [
+        Result.REMOVED,
+        *[Result.SUPERSEDED] * 4,
+    ]

@@ -52,7 +52,7 @@ def test_the_example_explains_every_way_and_each_of_them_can_be_taken(read):
 
     mapping = read(taken)
 
-    assert [slot.match for slot in mapping.slot] == ["holder_id", "code", "code+campaign"]
+    assert [slot.match for slot in mapping.slot] == ["code", "code+campaign", "holder_id"]
     assert FindRule(None, "source_id") in mapping.find
 
 
@@ -104,3 +104,54 @@ def test_only_another_meaning_is_another_destination(read):
     other = read(f'{FIND}[[slot]]\ncode = "d"\n')
 
     assert first.fingerprint() == same.fingerprint() != other.fingerprint()
+
+
+def slot(campaign, code, more=""):
+    return f'[[slot]]\ncampaign = "{campaign}"\ncode = "{code}"\n{more}\n'
+
+
+@pytest.mark.parametrize(
+    ("slots", "says"),
+    [
+        ([slot("A", "one", 'clear = ["One"]')], "the field One has two meanings"),
+        (
+            [slot("A", "one", 'clear = ["two"]'), slot("B", "two")],
+            "the field two has two meanings",
+        ),
+        (
+            [slot("A", "one", 'clear = ["off"]'), slot("B", "two", 'clear = ["off"]')],
+            "the field off has two meanings",
+        ),
+        (
+            [slot("A", "one", 'set = {off = "no"}'), slot("B", "two", 'clear = ["OFF"]')],
+            "the field OFF has two meanings",
+        ),
+        (
+            [slot("A", "one", 'holder_id = "held"'), slot("B", "one")],
+            "the field one has two meanings",
+        ),
+        (
+            [slot("A", "one", 'multi = ";"'), slot("B", "one", 'multi = ","')],
+            "the field one has two meanings",
+        ),
+        ([slot("A", "one", 'clear = ["Voucherify_ID"]')], "the field Voucherify_ID finds contacts"),
+        ([slot("A", "one"), slot("A", "two")], "slot 2 is never reached"),
+        ([slot("*", "one"), slot("A", "two")], "slot 2 is never reached"),
+    ],
+)
+def test_slots_that_would_change_what_another_one_is_about_are_refused(read, slots, says):
+    with pytest.raises(TellUserError, match=says):
+        read(FIND + "".join(slots))
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        [slot("A", "one", 'set = {off = "a"}'), slot("B", "two", 'set = {off = "b"}')],
+        [slot("A", "one", 'clear = ["off"]'), slot("B", "one", 'clear = ["off"]')],
+        [slot("A", "one"), slot("A", "two", 'role = "OWNER"')],
+        [slot("A", "one"), slot("*", "two")],
+    ],
+)
+def test_slots_may_share_what_means_the_same(read, slots):
+    assert len(read(FIND + "".join(slots)).slot) == 2

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sync.crm.adapter import Result
 from sync.crm.mapping import Slot, SlotMapping
-from sync.crm.slots import decide, slot_of
+from sync.crm.slots import SlotRules, decide, slot_of
 
 BY_ID = Slot(code="code", holder_id="held", match="holder_id", clear=("discount",))
 BY_EITHER = Slot(code="code", holder_id="held", clear=("discount",))
@@ -85,6 +85,8 @@ def test_what_goes_with_a_code_is_emptied_and_what_is_to_be_told_is_written(ende
         (" A ;B;FRIEND-1", " A ;B"),
         ("FRIEND-1", ""),
         ("FRIEND-1; ", ""),
+        (";FRIEND-1;", ""),
+        (" ; FRIEND-1", ""),
     ],
 )
 def test_out_of_a_list_one_code_is_taken_and_the_rest_stays(before, after, ended):
@@ -131,6 +133,32 @@ def test_a_role_without_a_slot_needs_a_person(ended):
 
     assert outcome.result is Result.REJECTED
     assert outcome.reason.startswith("role_not_mapped: ")
+
+
+@pytest.mark.parametrize("name", [" Friends", "Friends\n"])
+def test_the_space_around_a_campaign_s_name_is_none_of_it(name, ended):
+    about = replace(ended, campaign_id=None, campaign_name=name)
+    slot = Slot(campaign="Friends", code="code", campaign_field="campaign", match="code+campaign")
+
+    assert slot_of(mapping(slot), about) is slot
+    assert becomes(slot, about, {"code": "FRIEND-1", "campaign": "Friends "})[0] is Result.REMOVED
+
+
+@pytest.mark.parametrize("unknown", [None, "", " "])
+def test_no_campaign_is_not_the_campaign_of_an_empty_field(unknown, ended):
+    about = replace(ended, campaign_id=unknown, campaign_name=unknown)
+
+    assert becomes(BY_CAMPAIGN, about, {"code": "FRIEND-1"})[0] is Result.SUPERSEDED
+
+
+def test_a_code_that_holds_what_separates_the_codes_of_its_list_needs_a_person(ended):
+    rules = SlotRules(mapping(IN_A_LIST))
+    about = replace(ended, code="A;B")
+
+    assert rules.answered(about).result is Result.REJECTED
+    assert rules.answered(replace(ended, code="A;")).result is Result.REJECTED
+    assert rules.answered(ended) is None
+    assert SlotRules(mapping(BY_CODE)).answered(about) is None
 
 
 def test_a_campaign_without_a_slot_is_none_of_this_crm_s(ended):

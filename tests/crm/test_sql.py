@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import sqlalchemy as sa
 
-from sync.crm.adapter import Capability, HolderId, Outcome, ReadsBack, Result
+from sync.crm.adapter import Capability, HolderId, ReadsBack, Restores, Result
 from sync.crm.sql import CHUNK, SqlAdapter, decide
 
-REMOVED = Outcome(Result.REMOVED)
-ALREADY_REMOVED = Outcome(Result.ALREADY_REMOVED)
-NOT_FOUND = Outcome(Result.ASSIGNMENT_NOT_FOUND)
+REMOVED = Result.REMOVED
+ALREADY_REMOVED = Result.ALREADY_REMOVED
+NOT_FOUND = Result.ASSIGNMENT_NOT_FOUND
+
+
+def results(outcomes):
+    return [outcome.result for outcome in outcomes]
 
 
 def test_unassigning_sets_status_time_and_event_and_leaves_the_rest(table, adapter, unassignment):
@@ -21,7 +25,7 @@ def test_unassigning_sets_status_time_and_event_and_leaves_the_rest(table, adapt
 
     outcomes = adapter.unassign([told])
 
-    assert outcomes == [REMOVED]
+    assert results(outcomes) == [REMOVED]
     assert table.rows()["rh_1"] == {
         "holder_id": "rh_1",
         "customer_id": "cust_9",
@@ -53,7 +57,7 @@ def test_a_repeat_changes_nothing(table, adapter, unassignment):
 
     outcomes = adapter.unassign([unassignment("rh_1")])
 
-    assert outcomes == [ALREADY_REMOVED]
+    assert results(outcomes) == [ALREADY_REMOVED]
     assert table.rows() == before
 
 
@@ -66,7 +70,7 @@ def test_a_later_event_for_an_ended_assignment_changes_nothing(table, adapter, u
         "rh_1", event_id="evcus_later", unassigned_at=first.unassigned_at + timedelta(days=1)
     )
 
-    assert adapter.unassign([later]) == [ALREADY_REMOVED]
+    assert results(adapter.unassign([later])) == [ALREADY_REMOVED]
     assert table.rows() == before
 
 
@@ -76,7 +80,7 @@ def test_an_unknown_holder_becomes_a_row_with_all_that_is_known(table, adapter, 
 
     outcomes = adapter.unassign([told])
 
-    assert outcomes == [NOT_FOUND]
+    assert results(outcomes) == [NOT_FOUND]
     assert table.rows() == {
         "rh_new": {
             "holder_id": "rh_new",
@@ -92,13 +96,13 @@ def test_an_unknown_holder_becomes_a_row_with_all_that_is_known(table, adapter, 
             "unassigned_event_id": told.event_id,
         }
     }
-    assert adapter.unassign([told]) == [ALREADY_REMOVED]
+    assert results(adapter.unassign([told])) == [ALREADY_REMOVED]
 
 
 def test_an_unknown_holder_without_optional_fields_is_kept(table, adapter, unassignment):
     told = unassignment(source_id=None, email=None, campaign_id=None, campaign_name=None)
 
-    assert adapter.unassign([told]) == [NOT_FOUND]
+    assert results(adapter.unassign([told])) == [NOT_FOUND]
     assert table.rows()["rh_1"]["campaign_id"] is None
 
 
@@ -107,7 +111,7 @@ def test_a_newer_assignment_does_not_keep_the_older_one_open(table, adapter, una
 
     outcomes = adapter.unassign([unassignment("rh_old", superseded_by=HolderId("rh_new"))])
 
-    assert outcomes == [REMOVED]
+    assert results(outcomes) == [REMOVED]
     assert table.statuses() == {"rh_old": "unassigned", "rh_new": "assigned"}
 
 
@@ -118,7 +122,7 @@ def test_the_second_of_two_equal_holders_sees_what_the_first_did(table, adapter,
     foretold = adapter.preview(batch)
     outcomes = adapter.unassign(batch)
 
-    assert outcomes == [REMOVED, NOT_FOUND, ALREADY_REMOVED, ALREADY_REMOVED]
+    assert results(outcomes) == [REMOVED, NOT_FOUND, ALREADY_REMOVED, ALREADY_REMOVED]
     assert foretold == outcomes
 
 
@@ -141,8 +145,8 @@ def test_a_batch_of_any_length_is_answered_in_its_order(table, adapter, unassign
     batch = [unassignment(holder_id) for holder_id in ids]
     expected = [REMOVED if n % 2 == 0 else NOT_FOUND for n in range(len(ids))]
 
-    assert adapter.preview(batch) == expected
-    assert adapter.unassign(batch) == expected
+    assert results(adapter.preview(batch)) == expected
+    assert results(adapter.unassign(batch)) == expected
     assert set(table.statuses().values()) == {"unassigned"}
 
 
@@ -151,7 +155,7 @@ def test_a_holder_repeated_in_a_later_chunk_is_foretold_as_it_happens(adapter, u
 
     foretold = adapter.preview(batch)
 
-    assert foretold[-1] == ALREADY_REMOVED
+    assert foretold[-1].result == ALREADY_REMOVED
     assert adapter.unassign(batch) == foretold
 
 
@@ -162,17 +166,17 @@ def test_a_preview_writes_nothing(table, adapter, unassignment):
 
     outcomes = adapter.preview([unassignment("rh_1"), unassignment("rh_2"), unassignment("rh_3")])
 
-    assert outcomes == [REMOVED, ALREADY_REMOVED, NOT_FOUND]
+    assert results(outcomes) == [REMOVED, ALREADY_REMOVED, NOT_FOUND]
     assert table.path.read_bytes() == before
 
 
 def test_a_preview_makes_neither_file_nor_table(table, adapter, unassignment):
-    assert adapter.preview([unassignment()]) == [NOT_FOUND]
+    assert results(adapter.preview([unassignment()])) == [NOT_FOUND]
     assert not table.path.exists()
 
     table.execute("CREATE TABLE other (x)")
 
-    assert adapter.preview([unassignment()]) == [NOT_FOUND]
+    assert results(adapter.preview([unassignment()])) == [NOT_FOUND]
     assert sa.inspect(table.engine).get_table_names() == ["other"]
 
 
@@ -264,7 +268,7 @@ def test_columns_that_somebody_added_are_no_obstacle(table, adapter, unassignmen
 
     adapter.check()
 
-    assert adapter.unassign([unassignment("rh_1")]) == [REMOVED]
+    assert results(adapter.unassign([unassignment("rh_1")])) == [REMOVED]
 
 
 def test_it_declares_what_it_can_do(adapter):
@@ -272,8 +276,10 @@ def test_it_declares_what_it_can_do(adapter):
         Capability.READS_BACK,
         Capability.REPORTS_NOT_FOUND,
         Capability.COMPARES_ON_SERVER,
+        Capability.RESTORES,
     }
     assert isinstance(adapter, ReadsBack)
+    assert isinstance(adapter, Restores)
 
 
 def test_closing_twice_changes_nothing(table, unassignment):

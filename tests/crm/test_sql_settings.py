@@ -105,5 +105,5 @@ def test_another_home_is_another_destination():
 
 def test_what_the_class_declares():
     assert SqlAdapter.api_version == API_VERSION
-    assert SqlAdapter.setting_names == {"CRM_SQL_URL"}
+    assert SqlAdapter.setting_names == {"CRM_SQL_URL", "CRM_SQL_MAPPING"}
     assert Capability.COMPARES_ON_SERVER in from_env("sqlite:///crm.db").capabilities

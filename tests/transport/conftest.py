@@ -86,7 +86,7 @@ def transport(pacer):
     """Make a transport on the fake clock; each field of its patience can be named."""
     made = []
 
-    def make(**patience):
+    def make(*, needs_body=True, **patience):
         made.append(
             Transport(
                 headers={"X-App-Token": "secret"},
@@ -95,6 +95,7 @@ def transport(pacer):
                 wait=pacer.wait,
                 random=Pinned(),
                 clock=lambda: pacer.now,
+                needs_body=needs_body,
             )
         )
         return made[-1]

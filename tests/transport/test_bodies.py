@@ -139,6 +139,18 @@ def test_a_larger_body_is_refused(loopback, transport, judge, http):
         transport(largest_body=70_000, attempts=1).get(server.url, [], judge)
 
 
+@pytest.mark.parametrize("status", [200, 429])
+def test_where_only_the_status_matters_a_larger_body_is_left(
+    loopback, transport, judge, http, status
+):
+    server = loopback(answering(http(NOISE[:70_001], status=f"{status} Told")))
+    ours = transport(needs_body=False, largest_body=70_000)
+
+    for _ in range(2):
+        answer = ours.get(server.url, [], judge)
+        assert (answer.status, answer.body) == (status, b"")
+
+
 def test_what_a_body_grows_to_counts_and_not_what_was_sent(loopback, transport, judge, http):
     packed = gzip.compress(bytes(50_000_000), 9)
     server = loopback(answering(http(packed, "Content-Encoding: gzip")))
