@@ -40,7 +40,7 @@ def restore(
     shown = {each.record_id: dict(each.fields) for each in found.values()}
     back: dict[str, dict[str, str]] = {}
     told = [_decided(change, found, shown, back, rules.told) for change in changes]
-    told = _said_again(changes, told, shown, rules.told)
+    told = _said_again(changes, told, found, shown, rules.told)
     if dry_run:
         return told
     failed = write_all(records, _to_write(found, back))
@@ -78,6 +78,7 @@ def _decided(
 def _said_again(
     changes: Sequence[Change],
     answers: Sequence[Restored],
+    found: Mapping[str, Record],
     shown: Mapping[str, Fields],
     told: frozenset[str],
 ) -> list[Restored]:
@@ -89,7 +90,9 @@ def _said_again(
     again = list(answers)
     reached: dict[str, dict[str, str]] = {}
     for at, change in reversed(list(enumerate(changes))):
-        who = change.record_id
+        if change.record_id not in found:
+            continue
+        who = found[change.record_id].record_id
         if again[at].result is Undone.CHANGED_SINCE and who in reached:
             compared = [name for name in change.after if name not in told]
             if _shows({**shown[who], **reached[who]}, change.before, compared):

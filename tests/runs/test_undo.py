@@ -209,3 +209,20 @@ def test_check_shows_for_a_sample_what_would_be_done_and_what_is_not_proven(shop
         assert f"{each['holder_id']}, code {each['code']}: " in text.out
     assert PRIVATE not in text.out + json.dumps(after)
     assert not any(row.email in text.out for row in shop.world.customers if row.email)
+
+
+def test_the_embedded_table_is_put_back_as_it_was(shop):
+    before = shop.crm()
+    summary = shop.run().json
+    cleared = shop.crm()
+
+    foretold = shop.command("undo", summary["run_id"], "--dry-run", "--json").json
+    undone = shop.command("undo", summary["run_id"], "--json").json
+
+    assert cleared != before
+    assert len(undone["changes"]) == summary["outcomes"]["removed"]
+    assert undone["exit_code"] == foretold["exit_code"] == 0
+    # What the table did not know was put in as ended; that is no change of something else.
+    assert before.items() <= shop.crm().items()
+    assert shop.run().code == 0
+    assert before.items() <= shop.crm().items()
