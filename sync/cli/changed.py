@@ -6,13 +6,10 @@ EMPTY = "(empty)"
 DELETED = "the record is deleted"
 
 
-def changed_text(change: Change | None) -> str:
-    """Show each field that changes, as it was and as it becomes."""
-    if change is None:
-        return ""
-    if change.deletes:
-        return DELETED
-    return fields_text(change.before, change.after)
+def changed_rows(change: Change) -> list[tuple[str, str, str]]:
+    """Give each field that changes, before and after; of a deleted record all that was read."""
+    after = dict.fromkeys(change.before, DELETED) if change.deletes else change.after
+    return [(name, change.before.get(name) or EMPTY, after[name] or EMPTY) for name in after]
 
 
 def fields_text(before: Fields, after: Fields) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sync.cli.changed import changed_json, changed_text
+from sync.cli.changed import changed_json, changed_rows
 from sync.cli.terminal import table
 from sync.crm.adapter import Outcome, Unassignment
 from sync.jobs.backfill import Plan
@@ -69,13 +69,21 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
             each.customer_id,
             outcome.result.value,
             outcome.change.record_id if outcome.change else "",
-            changed_text(outcome.change),
         )
         for each, outcome in rehearsal.told
     ]
-    headers = ("code", "campaign", "role", "customer", "CRM would answer", "record", "fields")
+    headers = ("code", "campaign", "role", "customer", "CRM would answer", "record")
     title = f"dry run, nothing was written: {len(rows)} unassignments would be told"
-    parts = [table(headers, rows, title) if rows else title]
+    parts = [table(headers, rows, title, whole=("customer", "record")) if rows else title]
+    changed = [
+        (each.code, outcome.change.record_id, *row)
+        for each, outcome in rehearsal.told
+        if outcome.change
+        for row in changed_rows(outcome.change)
+    ]
+    if changed:
+        names = ("code", "record", "field", "before", "after")
+        parts.append(table(names, changed, "what would change", whole=("record",)))
     if rehearsal.letters:
         parts.append(letters_text(rehearsal.letters))
     return "\n\n".join(parts)

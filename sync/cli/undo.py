@@ -55,7 +55,7 @@ def undoing_text(undoing: Undoing, *, dry_run: bool) -> str:
         rows = [[*_row(each), _fields_back(each)] for each in undoing.answers]
     parts = ["\n".join(_told(undoing, dry_run=dry_run))]
     if rows:
-        parts.append(table(headers, rows))
+        parts.append(table(headers, rows, whole=("holder", "record")))
     return "\n\n".join(parts)
 
 

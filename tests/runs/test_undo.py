@@ -145,7 +145,7 @@ def test_a_dry_run_of_a_run_shows_record_and_fields_before_and_after(shop, book)
         (None, None, None)
     }
     assert removed[0]["record_id"] in text.out
-    assert "codes:" in text.out
+    assert "what would change" in text.out
     assert PRIVATE in text.out
 
 
