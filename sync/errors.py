@@ -32,6 +32,10 @@ class CredentialsRefusedError(AbortError):
     exit_code = 77
 
 
+class PermissionRefusedError(CredentialsRefusedError):
+    """A 403: the key is known, and its role lacks what this call needs; another call may pass."""
+
+
 class NotNowError(AbortError):
     """Something that the run can't do without is busy; the next run may succeed."""
 

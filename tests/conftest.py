@@ -17,7 +17,7 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-OURS = ("VOUCHERIFY_", "HOLDERSYNC_", "CRM_SQL_")
+OURS = ("VOUCHERIFY_", "HOLDERSYNC_", "CRM_", "HUBSPOT_", "SALESFORCE_")
 
 
 def pytest_addoption(parser):

@@ -13,6 +13,7 @@ from sync.app.threads import Gate, ListingAside
 from sync.errors import NotNowError, TellUserError
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
+from sync.jobs.held import HeldLookup
 from sync.jobs.parts import Parts, ReadRules
 from sync.jobs.ports import Watch
 from sync.ledger.budget import Allowance, Budget, Spent
@@ -25,6 +26,7 @@ from sync.transport import CallCount, Transport
 from sync.voucherify.activity import ActivityReader
 from sync.voucherify.client import VoucherifyClient, credentials
 from sync.voucherify.customers import CustomerLister
+from sync.voucherify.redeemables import HoldingReader
 
 WORKERS = 6
 """Threads that fetch; enough to hide the latency of any rate that a plan allows."""
@@ -53,6 +55,7 @@ class Voucherify:
 
     lister: CustomerLister
     reader: ActivityReader
+    holdings: HoldingReader
     meter: CallMeter
     leave: Callable[[], None]
 
@@ -78,6 +81,7 @@ def voucherify(configured: Configured, counted_on: Ledger, stop: Stop) -> Iterat
         yield Voucherify(
             lister=CustomerLister(client),
             reader=ActivityReader(client, lenient=settings.validation == "lenient"),
+            holdings=HoldingReader(client),
             meter=CallMeter(transport, budget),
             leave=gate.shut,
         )
@@ -123,6 +127,7 @@ def assembled(
                 watch=watch,
                 now=now,
                 crm_executor=crm_executor,
+                held=HeldLookup(project.holdings, fetchers),
             )
         finally:
             # In order, nothing is under way any more; after a mistake of ours, something may be.

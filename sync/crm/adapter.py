@@ -161,8 +161,9 @@ class HeldNow(Protocol):
     def __call__(self, batch: Sequence[Unassignment]) -> Sequence[Unassignment]:
         """Give the same unassignments, each with the newest assignment that is known now.
 
-        May take a while: each customer of the batch may cost a call. Raises nothing: where it
-        can't be known, what was known before stands.
+        May take a while: each customer of the batch may cost a call. After SIGTERM or SIGINT it
+        comes back within two seconds. Raises nothing: where it can't be known, what was known
+        before stands.
         """
 
 

@@ -40,7 +40,14 @@ def prove(
 
 
 def _require_account(api: HubSpotApi, account: str) -> None:
-    told = api.get("account-info", VERSION, "details").get("portalId")
+    try:
+        told = api.get("account-info", VERSION, "details").get("portalId")
+    except RefusedError as refused:
+        msg = (
+            f"HubSpot does not say whose token {SETTING} is ({refused}): where it no longer serves "
+            f"its version {VERSION}, update holdersync"
+        )
+        raise TellUserError(msg) from None
     if str(told) != account:
         msg = f"{SETTING} is a token of another account than {ACCOUNT} names: correct one of them"
         raise TellUserError(msg)

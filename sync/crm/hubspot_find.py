@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from sync.crm.adapter import TellUserError
-from sync.crm.hubspot_api import VERSION, HubSpotApi, RefusedError
+from sync.crm.adapter import Outcome, TellUserError
+from sync.crm.hubspot_api import VERSION, HubSpotApi, RefusedError, category_of
 from sync.crm.hubspot_properties import EMAIL, Properties, rows_of
-from sync.crm.mapped import Record, in_parts
+from sync.crm.mapped import CrmBusyError, Record, in_parts
 
 AT_ONCE = 100
 """Inputs that one batch takes, and values of one search."""
@@ -34,6 +34,8 @@ MERGED = "hs_merged_object_ids"
 """The ids of the objects that were merged into this one, separated as in `LISTED`."""
 FURTHER_EMAILS = "hs_additional_emails"
 NOT_OURS = frozenset({MERGED, FURTHER_EMAILS})
+NOBODY = frozenset({"OBJECT_NOT_FOUND", "VALIDATION_ERROR"})
+"""What the errors of a 207 call somebody who is not there, and a value that nobody can have."""
 LISTED = ";"
 TEXT = "string"
 LONGEST_ID = 18
@@ -138,13 +140,13 @@ class HubSpotFinder:
         sizes: Sequence[int],
     ) -> list[Mapping[str, Any]]:
         """Read what was refused together in parts; what is refused alone finds nobody."""
+        smaller = [size for size in sizes if size < len(ids)]
         rows: list[Mapping[str, Any]] = []
-        for part in in_parts(ids, sizes[0]):
+        for part in in_parts(ids, smaller[0]) if smaller else ():
             try:
                 rows += self._rows(part, properties, how)
             except RefusedError:
-                if sizes[1:]:
-                    rows += self._read_smaller(part, properties, how, sizes[1:])
+                rows += self._read_smaller(part, properties, how, smaller[1:])
         return rows
 
     def _rows(
@@ -155,8 +157,8 @@ class HubSpotFinder:
             "properties": list(dict.fromkeys(properties)),
             **how,
         }
-        # Whom nothing was found for stands among the errors of a 207, or nowhere.
         answer = self._api.look_up(*self._path, "batch", "read", body=body)
+        _require_no_fault(answer)
         rows = rows_of(answer, "results")
         if any(_lacks(row, set(properties) - NOT_OURS) for row in rows):
             # A property that is not there reads like an empty one: there would be nothing to do.
@@ -212,6 +214,13 @@ class HubSpotFinder:
         if seconds > 0:
             self._wait(seconds)
         self._searched_at = self._clock()
+
+
+def _require_no_fault(answer: Mapping[str, Any]) -> None:
+    """See that who is not among the rows is not there, and not only out of reach for now."""
+    for category in map(category_of, rows_of(answer, "errors")):
+        if category and category not in NOBODY:
+            raise CrmBusyError(Outcome.retry(f"HubSpot could not read all of a batch ({category})"))
 
 
 def _by_key(

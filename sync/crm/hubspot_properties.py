@@ -50,10 +50,15 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a mapping wants of properties: the texts that it writes, and those it finds by."""
+    """What a mapping wants of properties: the texts that it writes, and those it finds by.
+
+    `may_search`: what is not found is asked for again, so it may be found by a search, whose index
+    comes behind.
+    """
 
     written: Mapping[str, Sequence[str]]
     found_by: Sequence[str]
+    may_search: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ def wanted_by(mapping: Mapped) -> Wanted:
         found_by = [record.holder_id]
     names = dict.fromkeys(name for part in parts for name in part)
     written = {name: [part[name] for part in parts if name in part] for name in names}
-    return Wanted(written, list(dict.fromkeys(found_by)))
+    may_search = isinstance(mapping, SlotMapping)
+    return Wanted(written, list(dict.fromkeys(found_by)), may_search)
 
 
 def _written_by(slot: Slot) -> Mapping[str, str]:
@@ -128,8 +134,19 @@ class Properties:
         return self._known[name]
 
     def is_unique(self, name: str) -> bool:
-        """Tell whether a property finds one object at most; raises as `of` does."""
-        return name == EMAIL or self.of(name).is_unique
+        """Tell whether a property finds one object at most.
+
+        Raises:
+            TellUserError: there is none of this name, or it is not unique and has to be.
+        """
+        is_unique = name == EMAIL or self.of(name).is_unique
+        if not (is_unique or self._wanted.may_search):
+            msg = (
+                f"HubSpot's property {name} does not require unique values, and a search would "
+                "miss what is new: keep the assignment's id in a property that does"
+            )
+            raise TellUserError(msg)
+        return is_unique
 
     def require(self) -> None:
         """See that all that the mapping wants is there and can be had.
@@ -138,7 +155,7 @@ class Properties:
             TellUserError: it is not; names the property.
         """
         for name in self._wanted.found_by:
-            self.of(name)
+            self.is_unique(name)
         for name, texts in self._wanted.written.items():
             found = self.of(name)
             if not found.is_writable:

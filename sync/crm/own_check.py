@@ -18,6 +18,8 @@ def require_sense(connection: sa.Connection, statements: Statements, mapping: Ma
         TellUserError: names the columns.
     """
     wrong = [*_wrong_with(statements.columns, mapping)]
+    if statements.key in mapping.fields():
+        wrong.append(f"{statements.key} is the key, which nothing may change")
     if wrong:
         lines = "".join(f"\n  {each}" for each in wrong)
         msg = f"{MAPPING_SETTING}: the table {mapping.object} doesn't go with the mapping:{lines}"

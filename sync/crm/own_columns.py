@@ -18,6 +18,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import mysql, postgresql
 
 from sync.crm.adapter import TellUserError
+from sync.crm.sql_database import MYSQL
 from sync.crm.sql_url import SETTING
 from sync.database import plain
 
@@ -141,7 +142,7 @@ class Spelling:
     """How one database spells values; `dialect` is SQLAlchemy's name of it."""
 
     def __init__(self, dialect: str) -> None:
-        self._is_mysql = dialect in {"mysql", "mariadb"}
+        self._is_mysql = dialect in MYSQL
         self._has_boolean = dialect == "postgresql"
         self._converts = dialect == "sqlite"
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
 from sync.crm.own_columns import Column, Kind, Spelling, TableName
+from sync.crm.sql_database import MYSQL
 
-DIALECTS = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
+DIALECTS = frozenset({"postgresql", *MYSQL, "sqlite"})
 """Databases whose statements are known here."""
 
 Raw = Mapping[str, str | None]
@@ -94,7 +95,7 @@ class Statements:
     def _shows(self, name: str, raw: str | None) -> sa.ColumnElement[bool]:
         text: Text = self._text(name)
         wanted: sa.ColumnElement[object] = _bound(raw)
-        if self._dialect in {"mysql", "mariadb"}:
+        if self._dialect in MYSQL:
             # A binary collation would still take no notice of space at the end.
             return sa.cast(text, sa.BINARY).is_not_distinct_from(sa.cast(wanted, sa.BINARY))
         collation = "C" if self._dialect == "postgresql" else "BINARY"
@@ -102,7 +103,7 @@ class Statements:
 
     def _text(self, name: str) -> sa.Cast[str]:
         """What the database makes of a value; MySQL knows no TEXT in a cast."""
-        is_mysql = self._dialect in {"mysql", "mariadb"}
+        is_mysql = self._dialect in MYSQL
         return sa.cast(self._table.c[name], sa.CHAR if is_mysql else sa.Text)
 
     def _comparable(self, name: str) -> sa.ColumnElement[object]:

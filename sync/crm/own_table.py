@@ -27,21 +27,13 @@ from sync.crm.own_columns import MAPPING_SETTING, TableName, read_columns
 from sync.crm.own_rows import OwnRows
 from sync.crm.own_statements import DIALECTS, Statements
 from sync.crm.restoring import restore
-from sync.crm.sql_database import SqlDatabase, unusable
+from sync.crm.sql_database import MYSQL, SqlDatabase, patience, unusable
 from sync.crm.sql_url import SETTING
 
 DEFAULT_KEY = "id"
-_LOCK_WAIT = 5
-"""Seconds to wait for somebody else's lock on a server; for an SQLite file the URL says it."""
-_MYSQL = (
-    f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, lock_wait_timeout = {_LOCK_WAIT}, "
-    # What doesn't fit is to be refused, and not cut off.
-    "sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')"
-)
 _PREPARES: Mapping[str, str] = {
-    "postgresql": f"SET LOCAL lock_timeout = '{_LOCK_WAIT}s'",
-    "mysql": _MYSQL,
-    "mariadb": _MYSQL,
+    # What doesn't fit is to be refused, and not cut off.
+    "mysql": "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')",
     # A row that others refer to is not to go without their knowledge.
     "sqlite": "PRAGMA foreign_keys = ON",
 }
@@ -56,13 +48,13 @@ _ALWAYS = frozenset(
 
 
 class OwnTable:
-    """The table that a mapping names.
+    """The table that a mapping names; `busy_timeout` is in seconds.
 
     Raises:
         TellUserError: the mapping names none, or the database is of another kind.
     """
 
-    def __init__(self, engine: sa.Engine, mapping: Mapped) -> None:
+    def __init__(self, engine: sa.Engine, mapping: Mapped, busy_timeout: float) -> None:
         if mapping.object is None:
             msg = f"{MAPPING_SETTING}: the mapping lacks object, the name of the table"
             raise TellUserError(msg)
@@ -70,7 +62,9 @@ class OwnTable:
         if dialect not in DIALECTS:
             msg = f"{MAPPING_SETTING}: a mapping needs PostgreSQL, MySQL, MariaDB or SQLite"
             raise TellUserError(msg)
-        self._database = SqlDatabase(engine, prepares=_PREPARES[dialect])
+        own = _PREPARES.get("mysql" if dialect in MYSQL else dialect)
+        prepares = (*patience(dialect, busy_timeout), *filter(None, [own]))
+        self._database = SqlDatabase(engine, prepares=prepares)
         if dialect == "sqlite":
             sa.event.listen(engine, "connect", _read_any_text)
         key = (mapping.key or DEFAULT_KEY).strip()

@@ -2,7 +2,9 @@
 
 Three ways to name one: built in (`sql`), offered by an installed distribution under the entry point
 group `holdersync.crm`, or written out as `module:Class`. Only the chosen one is imported. Whatever
-is wrong with it is told before the first call, with the next step to take.
+is wrong with it is told before the first call, with the next step to take. An offer may end in the
+extra that it needs, as in `acme_crm:Adapter [oauth]`; where that is missing, the command that
+installs it is told.
 """
 
 import difflib
@@ -26,7 +28,9 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "sql": "sync.crm.sql:SqlAdapter",
     }
 )
-"""The adapters that come with the tool: name -> `module:Class`."""
+"""The adapters that come with the tool: name -> what an entry point would say."""
+OWN = "holdersync"
+"""The name of this tool's own distribution."""
 
 _PLACE = re.compile(r"(?P<module>[^\W\d][\w.]*):(?P<attribute>[^\W\d][\w.]*)")
 
@@ -45,22 +49,23 @@ def adapter_class(name: str) -> type[CrmAdapter]:
         TellUserError: nobody or more than one offers the name, the class can't be imported, or it
             doesn't keep the contract of this version.
     """
-    place = name if _PLACE.fullmatch(name) else _place_of(name)
-    found = _imported(place)
+    offer = EntryPoint(name, name, GROUP) if _PLACE.fullmatch(name) else _offer_of(name)
+    place = offer.value.partition("[")[0].strip()
+    found = _imported(place, offer)
     _require_contract(found, place)
     return cast("type[CrmAdapter]", found)
 
 
-def _place_of(name: str) -> str:
-    """Say where the adapter of this name is, as `module:Class`."""
+def _offer_of(name: str) -> EntryPoint:
+    """Say where the adapter of this name is, and who offers it."""
     offers = entry_points(group=GROUP)
     offered = [offer for offer in offers if offer.name == name]
     if len(offered) + (name in BUILT_IN) > 1:
         raise TellUserError(_ambiguous(name, offered))
     if offered:
-        return offered[0].value.partition("[")[0].strip()
+        return offered[0]
     if name in BUILT_IN:
-        return BUILT_IN[name]
+        return EntryPoint(name, BUILT_IN[name], GROUP)
     raise TellUserError(_unknown(name, sorted({*BUILT_IN, *(offer.name for offer in offers)})))
 
 
@@ -85,7 +90,7 @@ def _unknown(name: str, known: list[str]) -> str:
     )
 
 
-def _imported(place: str) -> object:
+def _imported(place: str, offer: EntryPoint) -> object:
     """Import `module:Class`; a class inside a class is named with dots."""
     match = _PLACE.fullmatch(place)
     if match is None:
@@ -95,7 +100,7 @@ def _imported(place: str) -> object:
     try:
         found = importlib.import_module(match["module"])
     except ImportError as error:
-        raise TellUserError(_not_importable(match["module"], error)) from error
+        raise TellUserError(_not_importable(match["module"], error, offer)) from error
     for attribute in match["attribute"].split("."):
         found = getattr(found, attribute, None)
     if not isinstance(found, type):
@@ -107,7 +112,7 @@ def _imported(place: str) -> object:
     return found
 
 
-def _not_importable(module: str, error: ImportError) -> str:
+def _not_importable(module: str, error: ImportError, offer: EntryPoint) -> str:
     """Tell whether the adapter is missing, or something that it needs."""
     missing = error.name
     if not isinstance(error, ModuleNotFoundError) or missing is None:
@@ -122,8 +127,17 @@ def _not_importable(module: str, error: ImportError) -> str:
         )
     return (
         f"HOLDERSYNC_CRM: the adapter's module {module!r} needs the module {missing!r}. "
-        "Install the package that it comes in beside this tool."
+        f"{_how_to_install(offer)}"
     )
+
+
+def _how_to_install(offer: EntryPoint) -> str:
+    """Give the command, if the offer says which extra it needs."""
+    extras = ",".join(offer.extras)
+    if not extras:
+        return "Install the package that it comes in beside this tool."
+    giver = offer.dist.name if offer.dist else OWN
+    return f"Install it: pip install '{giver}[{extras}]'"
 
 
 def _require_contract(found: object, place: str) -> None:

@@ -30,7 +30,7 @@ from sync.crm.sql_url import SETTING, fingerprint, make_engine, parse_url
 __all__ = ["BUSY_TIMEOUT", "CHUNK", "SqlAdapter", "decide", "metadata", "voucher_assignments"]
 
 BUSY_TIMEOUT = 5.0
-"""Seconds to wait for a locked SQLite file; `?timeout=` in the URL wins."""
+"""Seconds to wait for somebody's lock; for an SQLite file `?timeout=` in the URL wins."""
 
 
 class _Table(Protocol):
@@ -70,7 +70,9 @@ class SqlAdapter:
     ) -> None:
         self._engine = make_engine(url, busy_timeout)
         self._table: _Table = (
-            EmbeddedTable(self._engine) if mapping is None else OwnTable(self._engine, mapping)
+            EmbeddedTable(self._engine, busy_timeout)
+            if mapping is None
+            else OwnTable(self._engine, mapping, busy_timeout)
         )
         self._destination = f"sql-{fingerprint(url, self._table.meaning)}"
 

@@ -9,7 +9,7 @@ Codes"; PostgreSQL's are of its appendix "PostgreSQL Error Codes".
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -17,11 +17,13 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from sync.crm.adapter import Outcome, TellUserError
+from sync.crm.adapter import CredentialsRefusedError, Outcome, TellUserError
 from sync.crm.sql_url import SETTING, place_of, sqlite_file
 
 Begin = Literal["BEGIN", "BEGIN IMMEDIATE"]
 
+MYSQL = frozenset({"mysql", "mariadb"})
+"""SQLAlchemy's names of MySQL."""
 CHUNK = 200
 """Rows per transaction: short for others who write, and below any database's parameter limit."""
 
@@ -37,15 +39,29 @@ _SQLITE_NEEDS_A_PERSON = frozenset(
     }
 )
 _NEEDS_A_PERSON = (exc.ProgrammingError, exc.InternalError, exc.NotSupportedError)
-# Rights (1044, 1045, 1142, 1143, 1227), a name that isn't there (1049, 1054), a view that can't be
+# Rights (1044, 1142, 1143, 1227), a name that isn't there (1049, 1054), a view that can't be
 # written (1288), and a server that only reads (1290).
-_MYSQL_NEEDS_A_PERSON = frozenset({1044, 1045, 1049, 1054, 1142, 1143, 1227, 1288, 1290})
+_MYSQL_NEEDS_A_PERSON = frozenset({1044, 1049, 1054, 1142, 1143, 1227, 1288, 1290})
+_MYSQL_REFUSES_KEY = 1045
 _REFUSES_ROW = (exc.DataError, exc.IntegrityError)
 # A value of the wrong kind (1292, 3140), none where one is needed (1364), a check that fails
 # (1369, 3819, 4025), and a trigger's own no (1644): all of them no more than an OperationalError.
 _MYSQL_REFUSES_ROW = frozenset({1292, 1364, 1369, 1644, 3140, 3819, 4025})
 # RAISE in a trigger, and the check option of a view.
 _POSTGRESQL_REFUSES_ROW = frozenset({"P0001", "44000"})
+# Waited too long for a lock, and met another writer who waits for ours.
+_MYSQL_LOCKED = frozenset({1205, 1213})
+_POSTGRESQL_LOCKED = frozenset({"55P03", "40P01"})
+
+
+def patience(dialect: str, seconds: float) -> tuple[str, ...]:
+    """Give the statements that limit how long a server lets us wait for somebody's lock."""
+    if dialect == "postgresql":
+        return (f"SET LOCAL lock_timeout = {round(seconds * 1000)}",)
+    if dialect in MYSQL:
+        wait = max(1, round(seconds))
+        return (f"SET SESSION innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}",)
+    return ()
 
 
 class SqlDatabase:
@@ -53,10 +69,10 @@ class SqlDatabase:
 
     Args:
         engine: as `make_engine` makes it.
-        prepares: a statement with which each transaction begins.
+        prepares: statements with which each transaction begins.
     """
 
-    def __init__(self, engine: sa.Engine, *, prepares: str | None = None) -> None:
+    def __init__(self, engine: sa.Engine, *, prepares: Sequence[str] = ()) -> None:
         self.file = sqlite_file(engine.url)
         self._engine = engine
         self._prepares = prepares
@@ -79,8 +95,8 @@ class SqlDatabase:
         can meet another one who did the same, and neither would get on.
         """
         with self._engine.connect() as connection, connection.begin() as under_way:
-            if self._prepares is not None:
-                connection.exec_driver_sql(self._prepares)
+            for statement in self._prepares:
+                connection.exec_driver_sql(statement)
             if self.file is not None:
                 connection.exec_driver_sql(begin)
             yield connection
@@ -121,7 +137,10 @@ def retry_or_tell(error: exc.DBAPIError, table: str) -> Outcome:
 
     Raises:
         TellUserError: the latter.
+        CredentialsRefusedError: the database refuses user or password.
     """
+    if refuses_key(error):
+        raise unusable(error) from None
     if _needs_a_person(error):
         msg = (
             f"the table {table} of {SETTING} can't be read or written "
@@ -139,13 +158,28 @@ def rejected_by(error: exc.DBAPIError, table: str) -> Outcome:
     )
 
 
-def unusable(error: exc.DBAPIError) -> TellUserError:
+def unusable(error: exc.DBAPIError) -> TellUserError | CredentialsRefusedError:
     """Say to a person who checks that the database can't be used now."""
+    if refuses_key(error):
+        return CredentialsRefusedError(
+            f"the database of {SETTING} refuses its user or password ({kind_of(error)})"
+        )
     msg = (
         f"the database of {SETTING} can't be used ({kind_of(error)}): see that it is up, not "
         "locked, and what the URL says, and that user, password and rights are right"
     )
     return TellUserError(msg)
+
+
+def refuses_key(error: exc.DBAPIError) -> bool:
+    """Tell whether user or password are wrong; PostgreSQL's drivers don't tell that by a code."""
+    return _mysql_code(error) == _MYSQL_REFUSES_KEY
+
+
+def is_locked(error: exc.DBAPIError) -> bool:
+    """Tell whether somebody holds a row, or a table, that was to be written."""
+    code = _mysql_code(error)
+    return code in _MYSQL_LOCKED or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_LOCKED
 
 
 def refuses_row(error: exc.DBAPIError) -> bool:

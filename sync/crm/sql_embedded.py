@@ -26,6 +26,7 @@ from sync.crm.restoring import restore
 from sync.crm.sql_database import (
     CHUNK,
     SqlDatabase,
+    patience,
     refuses_row,
     rejected_by,
     retry_or_tell,
@@ -52,7 +53,10 @@ NAME = voucher_assignments.name
 
 
 class EmbeddedTable:
-    """The table `voucher_assignments`; the first `unassign` makes it if it is not there."""
+    """The table `voucher_assignments`; the first `unassign` makes it if it is not there.
+
+    `busy_timeout` is in seconds.
+    """
 
     meaning = NAME
     capabilities = frozenset(
@@ -64,8 +68,9 @@ class EmbeddedTable:
         }
     )
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._database = SqlDatabase(engine)
+    def __init__(self, engine: sa.Engine, busy_timeout: float) -> None:
+        prepares = patience(engine.dialect.name, busy_timeout)
+        self._database = SqlDatabase(engine, prepares=prepares)
 
     @property
     def place(self) -> str:

@@ -91,6 +91,9 @@ def make_engine(url: sa.URL, busy_timeout: float) -> sa.Engine:
     except exc.NoSuchModuleError:
         raise TellUserError(_not_there("a database or driver that SQLAlchemy knows")) from None
     except ImportError as error:
+        if error.name == "psycopg":
+            msg = f"{SETTING} needs PostgreSQL's driver: pip install 'holdersync[postgres]'"
+            raise TellUserError(msg) from None
         needed = f"the Python module {error.name!r}" if error.name else "a driver that works here"
         raise TellUserError(_not_there(needed, _EXTRAS.get(error.name or ""))) from None
     except (exc.ArgumentError, TypeError, ValueError):

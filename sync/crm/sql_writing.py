@@ -1,7 +1,7 @@
 """Writes changes into the rows of one table: many in one transaction, or each in its own.
 
-A row that the database refuses takes its transaction with it, so then each is written alone, and
-only that one is rejected.
+A row that the database refuses, or that somebody else holds, takes its transaction with it. So then
+each is written alone, and it concerns only that one.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from sync.crm.adapter import Change, Outcome, TellUserError
+from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, TellUserError
 from sync.crm.mapped import CrmBusyError
-from sync.crm.sql_database import SqlDatabase, refuses_row, rejected_by, retry_or_tell
+from sync.crm.sql_database import SqlDatabase, is_locked, refuses_row, rejected_by, retry_or_tell
+
+LOCKED_ROWS = 3
+"""Rows held by somebody else after which the rest is not tried: each of them took its time."""
 
 WriteOne = Callable[[sa.Connection, Change], Outcome | None]
 """Writes one change by a comparing statement; None, or why it was not written."""
@@ -31,7 +34,7 @@ def write_rows(
     except SeveralRowsError:
         pass
     except exc.DBAPIError as error:
-        if not refuses_row(error):
+        if not (refuses_row(error) or is_locked(error)):
             raise CrmBusyError(retry_or_tell(error, table)) from None
     return _each_alone(database, table, changes, write_one)
 
@@ -41,6 +44,7 @@ def _each_alone(
 ) -> Sequence[Outcome | None]:
     """Write one after the other; once the database fails, what was written stays told."""
     outcomes: list[Outcome | None] = []
+    locked = 0
     for change in changes:
         try:
             with database.transaction("BEGIN IMMEDIATE") as connection:
@@ -48,10 +52,12 @@ def _each_alone(
         except SeveralRowsError:
             outcome = Outcome.rejected(f"several rows of {table} have this key: give each its own")
         except exc.DBAPIError as error:
-            if not refuses_row(error):
+            locked += is_locked(error)
+            if not refuses_row(error) and not 0 < locked < LOCKED_ROWS:
                 later = _later(error, table, is_first=not outcomes)
                 return [*outcomes, *[later] * (len(changes) - len(outcomes))]
-            outcome = rejected_by(error, table)
+            is_refused = refuses_row(error)
+            outcome = rejected_by(error, table) if is_refused else retry_or_tell(error, table)
         outcomes.append(outcome)
     return outcomes
 
@@ -60,7 +66,7 @@ def _later(error: exc.DBAPIError, table: str, *, is_first: bool) -> Outcome:
     """Say why the rest has to wait: what a person must mend is told when nothing would be lost."""
     try:
         return retry_or_tell(error, table)
-    except TellUserError as told:
+    except (CredentialsRefusedError, TellUserError) as told:
         if is_first:
             raise
         return Outcome.retry(str(told))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sync.crm.adapter import Capability, Destination, SizesBatches
+from sync.crm.adapter import Capability, ClearsByCode, Destination, SizesBatches
 from sync.errors import AbortError, HoldersyncError, ParkError
+from sync.jobs.held import HeldLookup
 from sync.ledger.deliveries import Deliveries, Place
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.outcome import FINAL, Outcome, Result
@@ -119,6 +120,7 @@ class Deliverer:
         heartbeat: called before each batch; raises to end the delivery.
         executor: makes the destination's calls; None makes them here. It may give up one that does
             not come back, by an error that ends the delivery: that batch stays pending.
+        held: asked by a destination that clears by a code alone, in the thread of its calls.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Deliverer:
         now: Callable[[], datetime],
         heartbeat: Callable[[], None],
         executor: Executor | None = None,
+        held: HeldLookup | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._destination = destination
@@ -137,6 +140,7 @@ class Deliverer:
         self._now = now
         self._heartbeat = heartbeat
         self._executor = executor
+        self._held = held
         self._results: Counter[Result] = Counter()
         self._new_letters = 0
         self._retried: list[tuple[Delivery, Settlement]] = []
@@ -186,6 +190,7 @@ class Deliverer:
         unassignments = [delivery.unassignment for delivery in batch]
 
         def ask() -> tuple[Outcome, ...]:
+            self._let_ask()
             return tuple(self._destination.unassign(unassignments))
 
         try:
@@ -204,13 +209,20 @@ class Deliverer:
             raise AbortError(msg)
         return outcomes
 
+    def _let_ask(self) -> None:
+        destination = self._destination
+        may_ask = Capability.CLEARS_BY_CODE in destination.capabilities
+        if self._held is not None and may_ask and isinstance(destination, ClearsByCode):
+            destination.ask_by(self._held)
+
     def _store(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
         now = self._now()
         settlements = [
             settled(delivery, outcome, self._rules, now)
             for delivery, outcome in zip(batch, outcomes, strict=True)
         ]
-        self._new_letters += self._deliveries.settle(settlements, now)
+        newer = self._held.take_newer() if self._held else ()
+        self._new_letters += self._deliveries.settle(settlements, now, newer)
         self._results.update(outcome.result for outcome in outcomes)
         self._retried += (
             (delivery, settlement)

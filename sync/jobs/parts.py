@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sync.crm.adapter import Destination
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
+from sync.jobs.held import HeldLookup
 from sync.jobs.ports import Lister, Meter, PageReader, Watch
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
@@ -28,7 +29,8 @@ class Parts:
 
     `deliver_lock` is entered around a delivery and raises `LockTakenError` if another process
     delivers. `now` is the local time, UTC. `executor` makes the fetches and `crm_executor`, one
-    thread, the CRM's calls; without it they are made in the job's own thread.
+    thread, the CRM's calls; without it they are made in the job's own thread. `held` is asked by
+    destinations that clear by a code alone; without it the ledger's memory decides.
     """
 
     start: RunStart
@@ -45,3 +47,4 @@ class Parts:
     watch: Watch
     now: Callable[[], datetime]
     crm_executor: Executor | None = None
+    held: HeldLookup | None = None

@@ -1,12 +1,12 @@
 """What the jobs need of others, as protocols: pages, lists, a meter, a watch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from sync.ledger.budget import Spent
 from sync.model.event import Page
-from sync.model.unassignment import CustomerId
+from sync.model.unassignment import Assignment, CustomerId
 from sync.model.window import Window
 from sync.transport import CallCount
 from sync.voucherify.customers import CustomerPage
@@ -17,6 +17,13 @@ class PageReader(Protocol):
 
     def fetch(self, customer_id: CustomerId, window: Window, after: str | None) -> Page:
         """Read the page behind the event `after`, or the first one."""
+
+
+class HoldingPages(Protocol):
+    """Fetches what a customer holds now; called in worker threads."""
+
+    def pages(self, customer_id: CustomerId) -> Iterator[Sequence[Assignment]]:
+        """Give it page by page; what was given stands, whatever is raised behind it."""
 
 
 class Lister(Protocol):

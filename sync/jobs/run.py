@@ -42,9 +42,11 @@ def carried_out(parts: Parts, tally: Tally, collect: Callable[[], None]) -> Repo
         deliver(parts, tally)
         try:
             parts.watch.go_on()
+            _require_key(parts)
             collect()
         except HoldersyncError as error:
             tally.stopped(error)
+            tally.reading_ended = True
         deliver(parts, tally)
         parts.watch.go_on()
     except HoldersyncError as error:
@@ -66,6 +68,8 @@ def deliver(parts: Parts, tally: Tally) -> None:
     if tally.delivery_ended:
         deliveries.enqueue()
         return
+    if parts.held and tally.reading_ended:
+        parts.held.leave()
     try:
         with parts.deliver_lock():
             deliverer = Deliverer(
@@ -75,11 +79,18 @@ def deliver(parts: Parts, tally: Tally) -> None:
                 now=parts.now,
                 heartbeat=parts.watch.go_on,
                 executor=parts.crm_executor,
+                held=parts.held,
             )
             tally.begins(lambda: tally.delivered(deliverer.so_far()))
             tally.delivered(deliverer.deliver())
     except LockTakenError:
         deliveries.enqueue()
+
+
+def _require_key(parts: Parts) -> None:
+    """Ask no more, if the key was refused while the CRM was told."""
+    if parts.held and parts.held.refused:
+        raise parts.held.refused
 
 
 def collector(
@@ -102,6 +113,8 @@ def collector(
 def finished(parts: Parts, tally: Tally) -> Report:
     """Sum up, and store how the run ended; a ledger that is lost is one more reason."""
     tally.figures = _figures(parts)
+    if parts.held:
+        tally.not_known(parts.held.problem)
     summary = known(parts, tally)
     try:
         finish_run(

@@ -60,6 +60,7 @@ class Tally:
         self.new_letters = 0
         self.held_back: dict[str, int] = {}
         self.delivery_ended = False
+        self.reading_ended = False
         self._take_in: Callable[[], None] | None = None
 
     @property
@@ -92,6 +93,7 @@ class Tally:
         self._add_events(collected.events)
         if collected.stopped_by is not None:
             self.stopped(collected.stopped_by)
+            self.reading_ended = True
         if collected.doubted is not None:
             self.stopped(collected.doubted)
         for failure in collected.failures:
@@ -120,6 +122,11 @@ class Tally:
         if delivered.stopped_by is not None:
             self.stopped(delivered.stopped_by)
         self.delivery_ended = delivered.ended
+
+    def not_known(self, problem: str | None) -> None:
+        """Take in what was not to be known of what customers hold; that ends nothing."""
+        if problem is not None:
+            self._tell(problem)
 
     def report(self, summary: Summary) -> Report:
         """Report a run that ended with this summary."""

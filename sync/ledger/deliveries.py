@@ -22,13 +22,14 @@ from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
 from sync.ledger.changes import keep
-from sync.ledger.findings import open_letter
+from sync.ledger.findings import open_letter, remember_assignments
 from sync.ledger.ledger import Ledger
 from sync.ledger.personal import forget_personal_fields
 from sync.ledger.queued import not_queued
 from sync.ledger.tables import assignments, deliveries, destinations, unassignments
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.unassignment import (
+    Assignment,
     CampaignId,
     CustomerId,
     EventId,
@@ -121,12 +122,16 @@ class Deliveries:
             self._given[each.unassignment.holder_id] = each.unassignment.event_id
         return given
 
-    def settle(self, settlements: Sequence[Settlement], now: datetime) -> int:
+    def settle(
+        self, settlements: Sequence[Settlement], now: datetime, newer: Sequence[Assignment] = ()
+    ) -> int:
         """Store what became of deliveries, and what they changed, all together.
 
-        Gives the number of new dead letters.
+        Gives the number of new dead letters. `newer` are assignments that were seen meanwhile, for
+        the memory.
         """
         with self._ledger.transaction() as connection:
+            remember_assignments(connection, newer)
             keep(
                 connection,
                 settlements,
@@ -228,9 +233,12 @@ def _joined() -> Any:  # noqa: ANN401  # a join has no public type
 
 
 def _superseding() -> ScalarSelect[Any]:
+    # A code can be used again after its voucher was deleted for good. One customer has few rows,
+    # so the index on the person is enough for the code as well.
+    same_voucher = assignments.c.voucher_id == unassignments.c.voucher_id
     newer = and_(
         assignments.c.customer_id == unassignments.c.customer_id,
-        assignments.c.voucher_id == unassignments.c.voucher_id,
+        or_(same_voucher, assignments.c.code == unassignments.c.code),
         assignments.c.assigned_at > unassignments.c.assigned_at,
         assignments.c.holder_id != unassignments.c.holder_id,
     )

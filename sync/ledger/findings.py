@@ -43,15 +43,20 @@ def store_findings(
             case Unassigned(unassignment):
                 new += _store_unassignment(connection, unassignment, run_id, now)
             case Assigned(assignment):
-                # It may be of somebody else than was asked for.
-                if not is_forgotten(connection, assignment.customer_id):
-                    _store_assignment(connection, assignment)
+                remember_assignments(connection, [assignment])
             case Hint():
                 if not is_forgotten(connection, finding.customer_id):
                     follow(connection, finding)
             case Invalid():
                 invalid += _store_event_letter(connection, finding, asked, run_id, now)
     return Stored(new, invalid)
+
+
+def remember_assignments(connection: Connection, known: Iterable[Assignment]) -> None:
+    """Store assignments for the memory; one of somebody who was forgotten is not."""
+    for each in known:
+        if not is_forgotten(connection, each.customer_id):
+            _store_assignment(connection, each)
 
 
 def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:

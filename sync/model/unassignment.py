@@ -33,8 +33,9 @@ class Unassignment:
     """One assignment was deleted, as one event told it.
 
     Both times are UTC. `unassigned_at` is the event's own time: the payload has none.
-    `superseded_by` is a newer assignment of the same customer and voucher, if one is known; it is
-    looked up at delivery, so that what was learned in between counts.
+    `superseded_by` is a newer assignment of the same customer and voucher, or of another voucher
+    with the same code, if one is known; it is looked up at delivery, so that what was learned in
+    between counts.
     """
 
     holder_id: HolderId

@@ -1,7 +1,7 @@
 """One call in, one answer out: the playground's HTTP API without any sockets.
 
 Contract: pure. Rests on the vendor's pages "List Customers", "List Customer Activity", "List
-Member's Holders", "List Vouchers", "Authentication" and "Errors".
+Customer's Redeemables", "List Member's Holders", "List Vouchers", "Authentication" and "Errors".
 """
 
 import re
@@ -14,6 +14,7 @@ from sync.playground.listings import (
     activity_page,
     customers_page,
     holders_page,
+    redeemables_page,
     vouchers_page,
 )
 from sync.playground.payloads import error_body
@@ -24,6 +25,7 @@ from sync.playground.world import World
 _ROUTES = (
     ("customers", re.compile(r"/v1/customers")),
     ("activity", re.compile(r"/v1/customers/([^/]+)/activity")),
+    ("redeemables", re.compile(r"/v1/customers/([^/]+)/redeemables")),
     ("holders", re.compile(r"/v1/referrals/members/([^/]+)/holders")),
     ("vouchers", re.compile(r"/v1/vouchers")),
 )
@@ -60,7 +62,7 @@ class Answer:
 
 
 def endpoint_of(path: str) -> str:
-    """The short name of an endpoint: customers, activity, holders, vouchers, or other."""
+    """The short name: customers, activity, redeemables, holders, vouchers, or other."""
     return _route(path)[0]
 
 
@@ -102,6 +104,8 @@ def _page(world: World, rules: Rules, endpoint: str, reference: str, query: Quer
             return customers_page(world, query)
         case "activity":
             return activity_page(world, reference, query, rules.unknown_type)
+        case "redeemables":
+            return redeemables_page(world, reference, query)
         case "holders":
             return holders_page(world, reference, query)
         case _:

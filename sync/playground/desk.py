@@ -45,8 +45,8 @@ _ENDINGS: dict[str, Literal["cut", "close", "reset"]] = {
 class Counters:
     """How many calls came in, refused and broken ones included.
 
-    `by_endpoint` has customers, activity, holders, vouchers and other; `by_status` the status
-    that was sent. What never happened has no key.
+    `by_endpoint` has customers, activity, redeemables, holders, vouchers and other; `by_status`
+    the status that was sent. What never happened has no key.
     """
 
     total: int

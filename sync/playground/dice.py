@@ -83,6 +83,19 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def odd_stamp(at: datetime) -> str:
+    """`at` in one of the forms that lists of holders show, always the same one for one instant."""
+    plain = at.astimezone(UTC).isoformat(timespec="microseconds")
+    match at.second % 3:
+        case 0:
+            return stamp(at)
+        case 1:
+            return plain
+        case _:
+            seconds, fraction = plain.removesuffix("+00:00").split(".")
+            return f"{seconds}.{fraction.rstrip('0').ljust(2, '0')}+00:00"
+
+
 def instant_of(text: object) -> datetime | None:
     """The instant that an RFC 3339 text states, in UTC; None if it states none."""
     if not isinstance(text, str):

@@ -1,4 +1,4 @@
-"""The four lists that the playground serves, as pages over a world.
+"""The five lists that the playground serves, as pages over a world.
 
 Contract: pure. Each function answers one call with the body that the vendor documents, or raises
 `BadQueryError` (400) or `UnknownError` (404).
@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from sync.playground.event_types import FILTERABLE
-from sync.playground.payloads import customer_body, holder_body, simple_voucher
+from sync.playground.payloads import customer_body, holder_body, redeemable_body, simple_voucher
 from sync.playground.query import BadQueryError, Query
-from sync.playground.values import Customer, Event, HolderTruth, Json
+from sync.playground.values import Customer, Event, HolderTruth, Holding, Json
 from sync.playground.world import World
 
 UnknownType = Literal["error", "empty"]
@@ -108,6 +108,36 @@ def holders_page(world: World, reference: str, query: Query) -> Json:
         holders.reverse()
     rows = _after(holders, query.text("starting_after_id"), _holder_id)
     return {**_cursor_list(rows, limit, _holder_id, holder_body), "total": total}
+
+
+def redeemables_page(world: World, reference: str, query: Query) -> Json:
+    """List Customer's Redeemables: what somebody holds now, whatever their role and the campaign.
+
+    What the documents leave open is taken the hard way: a full page always says that there is
+    more, so the last one may be empty.
+    """
+    limit = query.limit()
+    customer = world.customer(reference)
+    if customer is None:
+        resource = "customer"
+        raise UnknownError(resource, reference)
+    order = query.choice("order", ("id", "-id")) or "-id"
+    wanted = query.filters(("id", "redeemable_id", "holder_role", "campaign_id"))
+    holdings = [
+        one
+        for one in world.held_by(customer.customer_id)
+        if one.holder_id in wanted.get("id", {one.holder_id})
+        and one.voucher.voucher_id in wanted.get("redeemable_id", {one.voucher.voucher_id})
+        and one.role in wanted.get("holder_role", {one.role})
+        and one.campaign_id in wanted.get("campaign_id", {one.campaign_id})
+    ]
+    if order == "-id":
+        holdings.reverse()
+    rows = _after(holdings, query.text("starting_after_id"), _holding_id)
+    page = _cursor_list(rows, limit, _holding_id, redeemable_body)
+    if len(page["data"]) == limit:
+        page |= {"has_more": True, "more_starting_after": _holding_id(rows[limit - 1])}
+    return {**page, "total": len(holdings)}
 
 
 def vouchers_page(world: World, query: Query) -> Json:
@@ -252,6 +282,10 @@ def _event_id(event: Event) -> str:
 
 def _holder_id(holder: HolderTruth) -> str:
     return holder.holder_id
+
+
+def _holding_id(holding: Holding) -> str:
+    return holding.holder_id
 
 
 def _item(event: Event) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """The vendor's JSON, field by field, with the nulls that its own examples have.
 
 Rests on the vendor's pages "List Customers", "List Customer Activity", "List Vouchers", "List
-Member's Holders" and on the example of the event "EVENTS.CUSTOMER.HOLDER.ASSIGNMENT.DELETED".
+Customer's Redeemables", "List Member's Holders" and on the example of the event
+"EVENTS.CUSTOMER.HOLDER.ASSIGNMENT.DELETED".
 Contract: pure; every call gives new dictionaries, so a caller may damage what it got.
 """
 
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from sync.playground.dice import stamp
-from sync.playground.values import Campaign, Customer, HolderTruth, Json, Voucher
+from sync.playground.dice import odd_stamp, stamp
+from sync.playground.values import Campaign, Customer, HolderTruth, Holding, Json, Voucher
 
 _DISCOUNT = {"type": "AMOUNT", "effect": "APPLY_TO_ORDER", "amount_off": 900}
 _CHARSET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -88,6 +89,33 @@ def holder_body(holder: HolderTruth) -> Json:
         "redeemable_id": holder.voucher_id,
         "publication_id": None,
         "redeemable_object": "voucher",
+    }
+
+
+def redeemable_body(holding: Holding) -> Json:
+    """A row of what a customer holds: a holder without `object`, and the voucher in full.
+
+    The vendor's examples show several forms of a time in one list, and a null campaign type.
+    """
+    is_referral = holding.voucher.campaign.is_referral
+    return {
+        "id": holding.holder_id,
+        "created_at": odd_stamp(holding.since),
+        "redeemable_id": holding.voucher.voucher_id,
+        "redeemable_object": "voucher",
+        "customer_id": holding.customer_id,
+        "holder_role": holding.role,
+        "campaign_id": holding.campaign_id,
+        "campaign_type": "REFERRAL_PROGRAM" if is_referral else None,
+        "voucher_type": "DISCOUNT_VOUCHER",
+        "metadata": {},
+        "redeemable": {
+            "type": "voucher",
+            "voucher": simple_voucher(holding.voucher)
+            | {"created_at": odd_stamp(holding.voucher.created_at), "categories": []},
+            "status": "ACTIVE",
+            "summary": {"redemptions": None},
+        },
     }
 
 

@@ -87,6 +87,22 @@ class HolderTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """One voucher that somebody holds now; an OWNER's of a discount campaign is nobody's truth."""
+
+    holder_id: str
+    customer_id: str
+    voucher: Voucher
+    role: str
+    since: datetime
+
+    @property
+    def campaign_id(self) -> str:
+        """The campaign of the voucher."""
+        return self.voucher.campaign.campaign_id
+
+
+@dataclass(frozen=True, slots=True)
 class CrmRow:
     """One assignment as a CRM believes it today, before the tool ever ran."""
 

@@ -18,6 +18,7 @@ from sync.playground.values import (
     Event,
     ForeignEvent,
     HolderTruth,
+    Holding,
     Trap,
     Voucher,
 )
@@ -79,6 +80,10 @@ class World:
         """Who holds a code now; a deleted customer holds nothing."""
         return self._holders_by_voucher.get(voucher_id, ())
 
+    def held_by(self, customer_id: str) -> tuple[Holding, ...]:
+        """What somebody holds now, by id; the discount codes that they own as well."""
+        return self._holdings_by_customer.get(customer_id, ())
+
     def minimum_calls(self, window_start: datetime) -> int:
         """The fewest calls that list all customers and then read everybody from `window_start`.
 
@@ -121,6 +126,18 @@ class World:
         return by_code | {one.voucher_id: one for one in self.vouchers}
 
     @cached_property
+    def _holdings_by_customer(self) -> dict[str, tuple[Holding, ...]]:
+        found = [_owned(one) for one in self.vouchers if not one.campaign.is_referral]
+        for holder in self.truth.values():
+            voucher = self.voucher(holder.voucher_id)
+            if holder.status == "assigned" and voucher is not None:
+                found.append(_held(holder, voucher))
+        by_customer: dict[str, list[Holding]] = {}
+        for one in sorted(found, key=lambda one: one.holder_id):
+            by_customer.setdefault(one.customer_id, []).append(one)
+        return {who: tuple(holdings) for who, holdings in by_customer.items()}
+
+    @cached_property
     def _holders_by_voucher(self) -> dict[str, tuple[HolderTruth, ...]]:
         here = {one.customer_id for one in self.customers}
         found: dict[str, list[HolderTruth]] = {}
@@ -131,3 +148,13 @@ class World:
             voucher_id: tuple(sorted(holders, key=lambda one: one.holder_id))
             for voucher_id, holders in found.items()
         }
+
+
+def _owned(voucher: Voucher) -> Holding:
+    """A discount code as its owner's; the id of such a row is told by nothing else."""
+    serial = voucher.voucher_id.removeprefix("v_")
+    return Holding(f"rh_{serial}", voucher.owner_id, voucher, "OWNER", voucher.created_at)
+
+
+def _held(holder: HolderTruth, voucher: Voucher) -> Holding:
+    return Holding(holder.holder_id, holder.customer_id, voucher, holder.role, holder.assigned_at)

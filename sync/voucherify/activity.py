@@ -8,11 +8,12 @@ Source: Voucherify documentation, "List Customer Activity" (GET /v1/customers/{i
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from sync.errors import CustomerGoneError, RefusedError, UnreadableError
+from sync.errors import RefusedError, UnreadableError
 from sync.model.event import Page
 from sync.model.unassignment import CustomerId
 from sync.model.window import Window
 from sync.voucherify.client import Reply, VoucherifyClient
+from sync.voucherify.gone import gone_or
 from sync.voucherify.instant import write_instant
 from sync.voucherify.shapes import is_text
 from sync.voucherify.wire import Asked, read_item
@@ -20,7 +21,6 @@ from sync.voucherify.wire import Asked, read_item
 PAGE_SIZE = 100
 EDGE = timedelta(milliseconds=1)
 EARLIEST = datetime.min.replace(tzinfo=UTC) + EDGE
-GONE_KEYS = frozenset({"404 not_found", "404 resource_not_found"})
 
 
 class ActivityReader:
@@ -48,7 +48,7 @@ class ActivityReader:
                 ("customers", customer_id, "activity"), _parameters(window, after)
             )
         except RefusedError as error:
-            raise _gone_or(error, customer_id) from error
+            raise gone_or(error, customer_id) from error
         return _page(reply, Asked(customer_id, window, reply.server_time, self._lenient))
 
 
@@ -65,17 +65,6 @@ def _parameters(window: Window, after: str | None) -> list[tuple[str, str]]:
     if after is not None:
         parameters.append(("starting_after_id", after))
     return parameters
-
-
-def _gone_or(error: RefusedError, customer_id: CustomerId) -> RefusedError:
-    # A 404 counts only in Voucherify's own words: a proxy or a wrong base URL answers 404 to
-    # everything, and must not make all customers disappear.
-    resource_type, resource_id = error.resource
-    about_this = resource_type in {None, "customer"} and resource_id in {None, customer_id}
-    if error.signature in GONE_KEYS and about_this:
-        msg = f"customer {customer_id} is no longer in Voucherify"
-        return CustomerGoneError(msg, signature=error.signature)
-    return error
 
 
 def _page(reply: Reply, asked: Asked) -> Page:

@@ -15,6 +15,7 @@ from sync.errors import (
     CredentialsRefusedError,
     FailedError,
     ParkError,
+    PermissionRefusedError,
     RefusedError,
     RetryError,
 )
@@ -33,6 +34,8 @@ LONGEST_NUMBER = 10
 
 DOTS = frozenset({".", ".."})
 
+UNAUTHORIZED = 401
+FORBIDDEN = 403
 TOO_MANY = 429
 PLAN_EXCEEDED = 402
 RETRIED = frozenset({408, 425})
@@ -101,7 +104,7 @@ class VoucherifyClient:
         Raises:
             FailedError: a segment of dots only, which no escaping keeps in its place; it would ask
                 for something else (RFC 3986, 5.2.4).
-            CredentialsRefusedError: 401 or 403.
+            CredentialsRefusedError: 401, or, as `PermissionRefusedError`, 403.
             ParkError: the cycle is used up, or the wait asked for is longer than may be waited.
             RefusedError: any other answer that asking again would not change.
             UnavailableError: retries were used up.
@@ -119,12 +122,13 @@ class VoucherifyClient:
         if answer.status in SERVER_ERRORS or answer.status in RETRIED:
             msg = f"Voucherify answered {_said(answer)}"
             raise RetryError(msg, after=_seconds(answer.headers.get("Retry-After")))
-        if answer.status in {401, 403}:
+        if answer.status in {UNAUTHORIZED, FORBIDDEN}:
             msg = (
                 f"Voucherify refused the key: {_said(answer)}. Check VOUCHERIFY_APP_ID and "
                 "VOUCHERIFY_APP_TOKEN, the key's role, and that VOUCHERIFY_REGION is the project's"
             )
-            raise CredentialsRefusedError(msg)
+            is_known = answer.status == FORBIDDEN
+            raise (PermissionRefusedError if is_known else CredentialsRefusedError)(msg)
         if answer.status != 200:  # noqa: PLR2004
             refusal = read_refusal(answer)
             msg = f"Voucherify answered {_said(answer)}"

@@ -3,7 +3,8 @@
 Tolerant: unknown keys and enum values, nulls and empty texts where the documentation's own examples
 have them. Strict: ids, codes and times are real ones that every database takes.
 
-Source: Voucherify documentation, "customer.holder.assignment.deleted" and "List Customer Activity".
+Source: Voucherify documentation, "customer.holder.assignment.deleted", "List Customer Activity" and
+"List Customer's Redeemables".
 """
 
 from typing import Annotated, Literal, TypeGuard, TypeVar
@@ -114,6 +115,32 @@ class Created(_Kept):
 
     holder: Holder
     voucher: Voucher | None = None
+
+
+class HeldVoucher(_Kept):
+    """What is kept of a voucher that a customer holds now; nothing is required."""
+
+    id: OptionalText = None
+    code: OptionalText = None
+
+
+class Redeemable(_Kept):
+    """What a customer holds, in full; only a voucher of it is kept."""
+
+    voucher: HeldVoucher | None = None
+
+
+class Held(_Kept):
+    """A row of what a customer holds now: the vendor's CustomerRedeemable, a holder by its ids."""
+
+    id: Text
+    created_at: Instant
+    customer_id: Text
+    holder_role: Text
+    redeemable_id: Text
+    redeemable_object: Literal["voucher"]
+    campaign_id: OptionalText = None
+    redeemable: Redeemable | None = None
 
 
 class Event(_Kept):

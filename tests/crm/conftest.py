@@ -23,6 +23,8 @@ from tests.crm.own_database import Own
 from tests.ledgers import NoServerError
 from tests.mysql import MysqlServer, a_mysql
 
+collect_ignore = ["plugin_example"]
+"""Somebody else's distribution, whose own test runs where it is installed."""
 ASSIGNED_AT = datetime(2026, 3, 1, 8, 30, 0, 5000, tzinfo=UTC)
 UNASSIGNED_AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
 
@@ -124,10 +126,12 @@ def mysql():
 def own(request, tmp_path):
     """An empty database of each kind; of its own name, and gone when the test is."""
     if request.param == "sqlite":
-        yield Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))
+        with closing(Own(sa.make_url(f"sqlite:///{tmp_path / 'own.db'}"))) as database:
+            yield database
         return
     server = request.getfixturevalue("server" if request.param == "postgresql" else "mysql")
-    yield Own(server.new(tmp_path))
+    with closing(Own(server.new(tmp_path))) as database:
+        yield database
     server.drop(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from sync.crm.hubspot import PATIENCE, HubSpotAdapter
 from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
+from tests.crm.hubspot_endpoints import Property
 
 FIND = ("prop:voucherify_id = customer_id",)
 BY_CODE = SlotMapping(find=FIND, slot=(Slot(code="voucher_code"),))
@@ -28,7 +29,6 @@ RECORDS = RecordMapping(
 
 def furnish(hubspot):
     """Define what the mappings name, as a merchant would."""
-    prop = type(hubspot.properties["contacts"]["email"])
     hubspot.define(
         "contacts",
         "voucher_code",
@@ -36,17 +36,17 @@ def furnish(hubspot):
         "voucher_discount",
         "shop_id",
         "note",
-        voucherify_id=prop(unique=True),
-        voucher_status=prop("enumeration", options=("assigned", "unassigned")),
-        voucher_ended_at=prop("datetime"),
+        voucherify_id=Property(unique=True),
+        voucher_status=Property("enumeration", options=("assigned", "unassigned")),
+        voucher_ended_at=Property("datetime"),
     )
     hubspot.define(
         OBJECT,
         "code",
         "note",
-        holder_id=prop(unique=True),
-        status=prop("enumeration", options=("assigned", "unassigned")),
-        ended_on=prop("date"),
+        holder_id=Property(unique=True),
+        status=Property("enumeration", options=("assigned", "unassigned")),
+        ended_on=Property("date"),
     )
 
 

@@ -1,6 +1,31 @@
 """A database of somebody's own, of any kind that a mapping can be about."""
 
+import sqlite3
+from contextlib import closing, contextmanager
+from itertools import count
+
 import sqlalchemy as sa
+
+NUMBERS = count(1)
+FUNCTION = """CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE EXCEPTION 'FRIEND is not to be changed'; END $$"""
+TRIGGERS = {
+    "sqlite": (
+        """CREATE TRIGGER forbidden BEFORE UPDATE ON {table} WHEN OLD.{column} = '{value}'
+        BEGIN SELECT RAISE(ABORT, 'FRIEND is not to be changed'); END""",
+    ),
+    "postgresql": (
+        FUNCTION,
+        """CREATE TRIGGER forbidden BEFORE UPDATE ON {table} FOR EACH ROW
+        WHEN (OLD.{column} = '{value}') EXECUTE FUNCTION forbid()""",
+    ),
+    "mysql": (
+        """CREATE TRIGGER forbidden BEFORE UPDATE ON {table} FOR EACH ROW BEGIN
+        IF OLD.{column} = '{value}' THEN SIGNAL SQLSTATE '45000'
+        SET MESSAGE_TEXT = 'FRIEND is not to be changed'; END IF; END""",
+    ),
+}
+"""What forbids to change one row."""
 
 
 class Own:
@@ -9,7 +34,10 @@ class Own:
     def __init__(self, url):
         self.url = url
         self.kind = url.get_backend_name()
-        self.engine = sa.create_engine(url, poolclass=sa.NullPool)
+        self.engine = sa.create_engine(url, pool_size=1)
+
+    def close(self):
+        self.engine.dispose()
 
     def do(self, *statements):
         with self.engine.begin() as connection:
@@ -44,3 +72,77 @@ class Own:
             if about.startswith(writes) and left[0] > 0:
                 left[0] -= 1
                 self.do(statement)
+
+    def forbid(self, table, column, value):
+        """Let a trigger refuse to change one row."""
+        told = {"table": table, "column": column, "value": value}
+        with self.engine.begin() as connection:
+            for statement in TRIGGERS[self.kind]:
+                connection.exec_driver_sql(statement.format(**told))
+
+    def allow(self, table):
+        """Take that trigger away."""
+        where = f" ON {table}" if self.kind == "postgresql" else ""
+        self.do(f"DROP TRIGGER forbidden{where}")
+        if self.kind == "postgresql":
+            self.do("DROP FUNCTION forbid()")
+
+    @contextmanager
+    def file_locked(self, how):
+        """Hold an SQLite file: EXCLUSIVE lets nobody read, IMMEDIATE nobody write."""
+        with closing(sqlite3.connect(self.url.database, isolation_level=None)) as other:
+            other.execute(f"BEGIN {how}")
+            yield
+            other.execute("ROLLBACK")
+
+    @contextmanager
+    def table_locked(self, table):
+        """Hold a whole table on a server."""
+        how = {
+            "postgresql": f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+            "mysql": f"LOCK TABLES {table} WRITE",
+        }[self.kind]
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(how)
+            yield
+            if self.kind == "mysql":
+                connection.exec_driver_sql("UNLOCK TABLES")
+            connection.rollback()
+
+    @contextmanager
+    def row_locked(self, condition):
+        """Hold the rows that meet a condition on a server."""
+        with self.engine.connect() as connection:
+            table = condition.left.table
+            connection.execute(sa.select(table).where(condition).with_for_update())
+            yield
+            connection.rollback()
+
+    def user(self, password, stack):
+        """Make a user with all rights on this database alone; give the URL with which it comes."""
+        name = f"shop_{self.url.database}_{next(NUMBERS)}"
+        named = f"'{name}'@'%'" if self.kind == "mysql" else name
+        made = {
+            "postgresql": (
+                f"CREATE ROLE {name} LOGIN PASSWORD '{password}'",
+                f"GRANT ALL ON SCHEMA public TO {name}",
+                f"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {name}",
+            ),
+            "mysql": (
+                f"CREATE USER {named} IDENTIFIED BY '{password}'",
+                f"GRANT ALL ON `{self.url.database}`.* TO {named}",
+            ),
+        }
+        self.do(*made[self.kind])
+        if self.kind == "postgresql":
+            stack.callback(self.do, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+        else:
+            stack.callback(self.do, f"DROP USER {named}")
+        return self.url.set(username=name, password=password)
+
+    @contextmanager
+    def another_password(self, name):
+        """Let a user of MySQL have another password than the tool knows."""
+        self.do(f"SET PASSWORD FOR '{name}'@'%' = PASSWORD('another')")
+        yield
+        self.do(f"SET PASSWORD FOR '{name}'@'%' = PASSWORD('s3cret-of-the-shop')")

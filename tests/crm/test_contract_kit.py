@@ -88,7 +88,10 @@ class NamesInVain(MemoryContract):
     not_proven = {
         1: "repeats are not for us",
         4: "we know everybody",
+        8: "our batches never fail",
+        13: "we are alone",
         14: "our secrets are no secrets",
+        15: "our batches are small",
         16: " ",
         17: "we don't ask",
         18: "we don't look ahead",
@@ -127,7 +130,7 @@ def test_what_is_named_with_a_reason_does_not_fail(failures_of):
 def test_what_is_named_in_vain_fails(failures_of):
     failed = failures_of(NamesInVain)
 
-    assert set(failed) == {1, 4, 10, 14, 16, 17, 18}
+    assert set(failed) == {1, 4, 8, 10, 13, 14, 15, 16, 17, 18}
     assert "take 18 out of `not_proven`" in failed[18]
     assert "must say why" in failed[16]
 
@@ -143,10 +146,12 @@ def test_what_is_no_scenario_can_not_be_named(key):
         type("Names", (AdapterContract,), {"not_proven": {key: "so"}})
 
 
-def test_what_is_not_proven_is_counted_and_told_though_warnings_are_errors(tmp_path):
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "with a worker"])
+def test_what_is_not_proven_is_counted_and_told_though_warnings_are_errors(tmp_path, workers):
     module = tmp_path / "test_it.py"
     module.write_text(f"from {__name__} import NamesAll as TestIt\n")
     options = ["-W", "error", "-c", "/dev/null", "-p", "no:cacheprovider", "-k", "16 or silent"]
+    options += workers
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, module],
         cwd=ROOT,
@@ -160,7 +165,7 @@ def test_what_is_not_proven_is_counted_and_told_though_warnings_are_errors(tmp_p
     assert done.returncode == 0, done.stdout
     assert "2 xfailed" in done.stdout
     assert "scenario 16 is not proven: the field keeps one code" in done.stdout
-    assert "scenario 10 is not proven: a memory answers" in done.stdout
+    assert "scenario 10, silent, is not proven: a memory answers" in done.stdout
 
 
 def test_without_pytest_the_command_that_installs_it_is_told():

@@ -7,7 +7,7 @@ from sync.crm.hubspot import HubSpotAdapter, scopes_for
 from sync.crm.mapping import RecordMapping, RecordPart, Slot, SlotMapping
 from sync.crm.registry import adapter_class
 from tests.crm.hubspot_account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
-from tests.crm.hubspot_double import Property
+from tests.crm.hubspot_endpoints import Property
 
 MAPPING = """
 find = ["prop:voucherify_id = customer_id"]
@@ -184,6 +184,13 @@ def test_a_token_of_another_account_is_told(hubspot):
     with pytest.raises(TellUserError, match="another account than HUBSPOT_ACCOUNT_ID names"):
         adapter.check()
     adapter.close()
+
+
+def test_a_version_that_hubspot_no_longer_serves_is_told(hubspot, check):
+    hubspot.fail("details", 404)
+
+    with pytest.raises(TellUserError, match="its version 2026-09, update holdersync"):
+        check()
 
 
 def test_a_wrong_token_is_told(check):

@@ -9,7 +9,7 @@ from sync.crm.adapter import CredentialsRefusedError, Outcome, Result, TellUserE
 from sync.crm.hubspot import PATIENCE
 from sync.crm.mapping import Slot, SlotMapping
 from tests.crm.hubspot_account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
-from tests.crm.hubspot_double import Property
+from tests.crm.hubspot_endpoints import Property
 
 READ = "POST crm/objects/contacts/batch/read"
 WRITE = "POST crm/objects/contacts/batch/update"
@@ -90,6 +90,15 @@ def test_an_error_of_a_batch_that_names_nobody_is_looked_into(hubspot, adapter, 
 
     assert results(outcomes) == [*[Result.REMOVED] * 3, Result.REJECTED, Result.REMOVED]
     assert hubspot.calls == {READ: 2, WRITE: 1, ALONE: 1, PROPERTIES: 1}
+
+
+def test_an_answer_that_tells_of_nobody_is_looked_into(hubspot, adapter, holders, of):
+    ids = holders(*many(3))
+    hubspot.fail("batch/update", 200, {"status": "PENDING", "results": []})
+
+    assert results(adapter().unassign(of(*many(3)))) == [Result.REMOVED] * 3
+    assert not any(hubspot.shows(each).get("voucher_code") for each in ids)
+    assert hubspot.calls == {READ: 2, WRITE: 1, ALONE: 3}
 
 
 def test_a_rule_that_forbids_them_all_costs_no_more_calls_than_it_must(
@@ -216,6 +225,17 @@ def test_a_hubspot_that_is_down_is_a_retry_for_all_and_writes_nothing(
     assert {hubspot.shows(each)["voucher_code"] for each in ids} == {"FRIEND-1"}
 
 
+def test_somebody_who_can_not_be_read_for_now_is_not_called_missing(hubspot, adapter, of):
+    hubspot.add(OBJECT, holder_id="rh_0", status="assigned")
+    stuck = {"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": ["rh_0"]}}
+    hubspot.fail("batch/read", 207, {"results": [], "numErrors": 1, "errors": [stuck]})
+
+    (outcome,) = adapter(RECORDS).unassign(of("a"))
+
+    assert outcome == Outcome.retry("HubSpot could not read all of a batch (INTERNAL_ERROR)")
+    assert results(adapter(RECORDS).unassign(of("a"))) == [Result.REMOVED]
+
+
 def test_a_page_of_a_proxy_is_no_answer(hubspot, adapter, holders, of):
     holders("a")
     hubspot.fail("batch/read", 200, b"<html>hello</html>", times=2)
@@ -292,6 +312,23 @@ def test_what_was_written_one_by_one_stays_told_when_hubspot_goes_down(
         Result.REMOVED,
         Result.RETRY,
     ]
+
+
+def test_what_was_written_stays_told_when_the_token_is_refused_after_it(
+    hubspot, adapter, holders, of
+):
+    ids = holders(*many(4))
+    hubspot.forbidden = {ids[0]}
+    for act in (None, None, lambda: hubspot.scopes.remove("write")):
+        hubspot.meanwhile("contacts/ID", act or (lambda: None))
+    ending = adapter()
+
+    outcomes = ending.unassign(of(*many(4)))
+
+    assert results(outcomes) == [Result.REJECTED, Result.REMOVED, Result.RETRY, Result.RETRY]
+    assert "crm.objects.contacts.write" in outcomes[3].reason
+    with pytest.raises(CredentialsRefusedError):
+        ending.unassign(of(*many(4)))
 
 
 def test_a_restore_that_hubspot_can_not_take_is_a_retry(hubspot, adapter, holders, of):

@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from sync.crm import registry
 from sync.crm.adapter import TellUserError
 from sync.crm.registry import BUILT_IN, adapter_class
 from sync.crm.sql import SqlAdapter
@@ -171,6 +172,15 @@ def test_what_an_adapter_needs_is_named(site):
     site.distribution("acme-holdersync", acme="acme_crm:Adapter")
 
     assert "module 'acme_crm' needs the module 'acme_client'" in refusal("acme")
+
+
+def test_an_extra_that_is_missing_is_named_with_the_command(site, monkeypatch):
+    site.module("acme_crm", "import acme_client")
+    site.distribution("acme-holdersync", acme="acme_crm:Adapter [oauth,fast]")
+    monkeypatch.setattr(registry, "BUILT_IN", {"own": "acme_crm:Adapter [oauth]"})
+
+    assert "Install it: pip install 'acme-holdersync[oauth,fast]'" in refusal("acme")
+    assert "Install it: pip install 'holdersync[oauth]'" in refusal("own")
 
 
 def test_an_adapter_whose_imports_do_not_fit_is_named(site):

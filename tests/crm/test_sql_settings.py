@@ -1,5 +1,6 @@
 """`CRM_SQL_URL`: what is accepted, what is refused, and that no text repeats it."""
 
+import sys
 import traceback
 
 import pytest
@@ -74,6 +75,14 @@ def test_a_url_that_can_not_be_used_is_refused_without_its_value(url, says):
 
     assert says in message
     assert "s3cret" not in shown
+
+
+def test_a_driver_that_is_an_extra_is_named_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    _, message = refusal("postgresql+psycopg://ann:s3cret@host/db")
+
+    assert message.endswith("pip install 'holdersync[postgres]'")
 
 
 def test_the_destination_is_a_name_and_eight_hex_digits():

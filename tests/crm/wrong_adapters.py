@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from sync.crm.adapter import (
+    Capability,
     CredentialsRefusedError,
     Outcome,
     Restored,
@@ -269,6 +270,17 @@ class SendsTheFirst(MemoryAdapter):
         ]
 
 
+class WantsNothing(MemoryAdapter):
+    """Wants batches of none."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.capabilities |= {Capability.SIZES_BATCHES}
+
+    def batch_size(self, due):
+        return due // 10
+
+
 class ClearsTheList(MemoryAdapter):
     """Empties a field of several codes for one of them."""
 
@@ -338,6 +350,20 @@ class RestoresBlindly(MemoryAdapter):
         return [Restored(Undone.RESTORED)] * len(changes)
 
 
+class RestoresInADryRun(MemoryAdapter):
+    """Does what it was only to tell."""
+
+    def restore(self, changes, *, dry_run):
+        assert dry_run in {True, False}
+        return super().restore(changes, dry_run=False)
+
+
+class PromisesToRestore(MemoryAdapter):
+    """Declares what it doesn't have."""
+
+    restore = None
+
+
 class IsAnotherEachTime(MemoryAdapter):
     """Has a new destination with each start."""
 
@@ -402,6 +428,7 @@ WRONG = {
     HidesWhatItCameFrom: (OfCodes, 14),
     SendsAllAtOnce: (OfCodes, 15),
     SendsTheFirst: (OfRecords, 15),
+    WantsNothing: (OfCodes, 15),
     ClearsTheList: (OfLists, 16),
     TakesTheBeginning: (OfLists, 16),
     NeverAsks: (OfCodes, 17),
@@ -409,6 +436,8 @@ WRONG = {
     PreviewsByWriting: (OfCodes, 18),
     ForetellsTheBest: (OfCodes, 18),
     RestoresBlindly: (OfCodes, 19),
+    RestoresInADryRun: (OfCodes, 19),
+    PromisesToRestore: (OfCodes, 19),
     IsAnotherEachTime: (OfCodes, 20),
     ClosesOnce: (OfCodes, 21),
 }

@@ -156,12 +156,34 @@ def test_superseded_by_is_the_newest_assignment_of_the_same_customer_and_voucher
         assigned("rh_older", assigned_at=now - 20 * day),
         assigned("rh_same_time", assigned_at=now - 9 * day),
         assigned("rh_else", assigned_at=now, customer_id="cust_2"),
-        assigned("rh_other", assigned_at=now, voucher_id="v_2"),
+        assigned("rh_other", assigned_at=now, voucher_id="v_2", code="ELSE"),
+        assigned("rh_untold", assigned_at=now, voucher_id="v_3", code=None),
     )
 
     (delivery,) = queue().due(now, 10, None)
 
     assert delivery.unassignment.superseded_by == "rh_newest"
+
+
+def test_a_code_that_is_used_again_by_another_voucher_supersedes_as_well(
+    store, queue, unassigned, assigned, now
+):
+    store(unassigned(), assigned("rh_2", assigned_at=now, voucher_id="v_2"))
+
+    assert queue().due(now, 1, None)[0].unassignment.superseded_by == "rh_2"
+
+
+def test_what_was_seen_to_be_newer_is_remembered_with_the_answers(
+    store, queue, unassigned, assigned, now
+):
+    store(unassigned())
+    seen = assigned("rh_2", assigned_at=now).assignment
+    before = queue("run-1").due(now, 1, None)[0].unassignment
+
+    queue("run-1").settle([pending()], now, [seen, seen])
+
+    assert before.superseded_by is None
+    assert queue("run-2").due(now, 1, None)[0].unassignment.superseded_by == "rh_2"
 
 
 def test_an_assignment_that_is_learned_later_counts(store, queue, unassigned, assigned, now):

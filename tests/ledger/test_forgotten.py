@@ -41,6 +41,15 @@ def test_an_event_that_is_not_understood_keeps_nothing_of_a_forgotten_person(
     assert (letter["evidence"] is None) == (who == FORGOTTEN)
 
 
+@pytest.mark.usefixtures("reading")
+def test_nothing_is_remembered_of_what_a_forgotten_person_holds_now(ledger, assigned, rows, now):
+    seen = [assigned(f"rh_{who}", customer_id=who).assignment for who in (FORGOTTEN, "cust_other")]
+
+    Deliveries(ledger, "sql-1", "run-1").settle([], now, seen)
+
+    assert [row["holder_id"] for row in rows(ledger, assignments)] == ["rh_cust_other"]
+
+
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000"])
 def test_odd_texts_in_an_event_that_is_not_understood_harm_nothing(
     reading, ledger, rows, now, text

@@ -81,6 +81,8 @@ def play_seed(seed, nights, simulated, played):
             played.nights += night
             played.counts.update(universe.counts)
             played.counts["told"] += universe.promises.told_by.total()
+            for what, number in universe.promises.held.items():
+                played.counts[f"held: {what}"] += number
             played.points.update(universe.machine.passed)
             played.fingerprints[seed] = universe.fingerprint
     return None

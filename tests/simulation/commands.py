@@ -37,9 +37,20 @@ class Told:
     def check(self):
         self._adapter.check()
 
+    def ask_by(self, held):
+        """Let the adapter ask, and overhear what it is told."""
+        promises = self._universe.promises
+
+        def overheard(batch):
+            known = held(batch)
+            promises.asked({each.customer_id for each in batch}, held._unknown)
+            return known
+
+        self._adapter.ask_by(overheard)
+
     def unassign(self, batch):
         machine, promises = self._universe.machine, self._universe.promises
-        promises.telling(machine.current)
+        promises.telling(machine.current, batch)
         machine.point("before told")
         try:
             outcomes = self._adapter.unassign(batch)

@@ -1,10 +1,14 @@
 """What lies between the tool and Voucherify: time, and everything that goes wrong on the way."""
 
+import json
+from urllib.parse import unquote
+
 import requests
 
 from tests.simulation.payloads import refusal
 
-OK = 200
+OK, NOT_FOUND = 200, 404
+HELD = "/redeemables"
 HTML = "<html><body>Bad gateway</body></html>"
 BROKEN = refusal(500, "internal_server_error")
 INSTEAD = {
@@ -31,6 +35,7 @@ class Network:
         self._machine = machine
         self._server = server
         self._promises = promises
+        self._given = None
 
     def carries(self, path, query):
         """Give the answer.
@@ -54,13 +59,16 @@ class Network:
             raise
         machine.tells(f"{process}: {answer.status} to {path} {query.get('starting_after_id', '')}")
         self._promises.answered(process, answer)
+        is_whole = answer is self._given
+        if is_whole and path.endswith(HELD) and answer.status in {OK, NOT_FOUND}:
+            self._promises.showed(_customer_of(path), json.loads(answer.body))
         machine.point("after call")
         return answer
 
     def _answer(self, fault, path, query):
         if fault == "unreachable":
             raise requests.ConnectionError
-        answer = self._server.answers(path, query)
+        answer = self._given = self._server.answers(path, query)
         if answer.status != OK:
             return answer
         if fault == "reset":
@@ -71,3 +79,7 @@ class Network:
         if fault == "bookmark refused" and "starting_after_id" not in query:
             return answer
         return INSTEAD[fault](self._server, answer.body.decode()) if fault else answer
+
+
+def _customer_of(path):
+    return unquote(path.removesuffix(HELD).rpartition("/")[2])

@@ -1,7 +1,7 @@
 """The vendor's JSON, as texts: events in every shape that was ever published, and nonsense.
 
-Source: Voucherify documentation, "customer.holder.assignment.deleted", "List Customer Activity" and
-"List Customers".
+Source: Voucherify documentation, "customer.holder.assignment.deleted", "List Customer Activity",
+"List Customer's Redeemables" and "List Customers".
 """
 
 import json
@@ -50,6 +50,14 @@ def customer_row(customer):
             "object": "customer",
         }
     )
+
+
+def redeemable_row(held):
+    """A row of what a customer holds now: a holder's fields without `object`, and the voucher."""
+    parts = _data(held)
+    parts["holder"].pop("object")
+    voucher = {"type": "voucher", "voucher": parts["voucher"], "status": "ACTIVE"}
+    return json.dumps(parts["holder"] | {"redeemable": voucher})
 
 
 def refusal(code, key, resource=None):

@@ -26,12 +26,6 @@ def require(holds, rule, evidence=""):
 class Promises:
     """Looks on at calls, at the ledger's commits and at what the CRM is told."""
 
-    reads_before_telling = False
-    """Whether a process has to know all that was listed when it began before it tells the CRM.
-
-    A newer assignment would win then even where a CRM's slot holds nothing but the code.
-    """
-
     def __init__(self, clock, settings):
         self._clock = clock
         self._reserve = settings.reserve
@@ -44,9 +38,13 @@ class Promises:
         self._stopped = {}
         self._telling = None
         self._known_then = set()
+        self._asked = set()
+        self._not_told = set()
+        self._showed = defaultdict(set)
+        self._showed_all = set()
         self.answers = defaultdict(list)
         self.told_by = Counter()
-        self.lost_races = 0
+        self.held = Counter()
         self.forgotten = set()
 
     # Calls
@@ -80,8 +78,8 @@ class Promises:
             wait = _told_wait(headers)
             self._silent_until[process] = self._clock.monotonic() + wait
 
-    def _was_listed(self, event):
-        return self.sight.horizon() <= event.at and event.seen_from <= self._telling.began_at
+    def _was_there(self, assignment):
+        return assignment.began.seen_from <= self._telling.began_at
 
     def _is_reserve_reached(self, answer):
         if answer.status == 429:
@@ -112,7 +110,7 @@ class Promises:
 
     # The CRM
 
-    def telling(self, process):
+    def telling(self, process, batch):
         """A process is about to tell the CRM."""
         require(
             self._telling is None or self._telling.is_dead,
@@ -121,6 +119,37 @@ class Promises:
         )
         self._telling = process
         self._known_then = set(self.sight.assignments())
+        for each in batch:
+            newer = self.sight.newer_than(each)
+            require(
+                not newer or each.superseded_by in newer,
+                "a newer assignment that the ledger knows is told with the end of an older one",
+                f"{each.holder_id} without {newer}",
+            )
+        self._asked, self._not_told = set(), set()
+        self._showed.clear()
+        self._showed_all.clear()
+
+    def showed(self, customer_id, body):
+        """Voucherify told what a customer holds now, in an answer that can be read."""
+        self._showed[customer_id] |= {row["id"] for row in body.get("data", ())}
+        if not body.get("has_more"):
+            self._showed_all.add(customer_id)
+
+    def asked(self, customer_ids, not_known):
+        """The CRM's adapter asked what customers hold now; the tool says about whom it can't tell.
+
+        Of these it tells its operator.
+        """
+        self._asked |= customer_ids
+        self._not_told |= customer_ids & not_known
+        for customer_id in sorted(customer_ids):
+            self.held["not to be had" if customer_id in not_known else "asked"] += 1
+            require(
+                customer_id in self._showed_all | not_known,
+                "what is held now was asked, or it is told that it could not be",
+                customer_id,
+            )
 
     def told(self, process, destination, batch, outcomes):
         """The CRM answered, and the process reads it."""
@@ -151,20 +180,29 @@ class Promises:
 
     def clearing(self, contact, *, shows_id):
         """A slot is about to be emptied."""
+        require(
+            shows_id or contact.customer_id in self._asked,
+            "nothing is cleared by its code before it was asked what is held now",
+            contact.customer_id,
+        )
         shown = contact.shows
         if shown is None or not shown.stands:
             return
-        # A code alone doesn't tell an assignment from a newer one with the same code, of which the
-        # ledger may not have known when the batch was made up.
-        could_know = shows_id or shown.holder_id in self._known_then
-        if self.reads_before_telling:
-            could_know |= self._was_listed(shown.began)
+        # A code alone doesn't tell an assignment from a newer one with the same code. What the
+        # ledger knew when the batch was made up wins in any case, and so does what Voucherify
+        # showed since. Only what began after that, or where it showed nothing, may be lost.
+        could_know = (
+            shows_id
+            or shown.holder_id in self._known_then
+            or shown.holder_id in self._showed[contact.customer_id]
+            or (self._was_there(shown) and contact.customer_id not in self._not_told)
+        )
         require(
             not could_know,
             "a newer assignment wins",
             f"{contact.customer_id} held {shown} ({shown.voucher.code}) when it was cleared",
         )
-        self.lost_races += 1
+        self.held["lost"] += 1
 
 
 def _told_wait(headers):

@@ -84,6 +84,18 @@ class Sight:
             row[0]: row[1] for row in self._all("SELECT holder_id, customer_id FROM assignments")
         }
 
+    def newer_than(self, unassignment):
+        """Assignments that an unassignment must leave alone, as far as the ledger knows."""
+        query = "SELECT holder_id, voucher_id, code, assigned_at FROM assignments"
+        rows = self._all(f"{query} WHERE customer_id = ?", unassignment.customer_id)
+        return [
+            holder_id
+            for holder_id, voucher_id, code, assigned_at in rows
+            if holder_id != unassignment.holder_id
+            and (voucher_id == unassignment.voucher_id or code == unassignment.code)
+            and _instant(assigned_at) > unassignment.assigned_at
+        ]
+
     def deliveries(self):
         """By destination and holder id."""
         rows = self._all(
@@ -121,8 +133,8 @@ class Sight:
     def close(self):
         self._connection.close()
 
-    def _all(self, query):
-        return self._connection.execute(query).fetchall()
+    def _all(self, query, *values):
+        return self._connection.execute(query, values).fetchall()
 
 
 def _instant(text):

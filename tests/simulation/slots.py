@@ -1,8 +1,9 @@
 """A CRM of contacts with one slot for a code, and an adapter for it that keeps the rule of slots.
 
 A slot is cleared only if it shows this `holder_id` or, where it holds no such id, exactly this code
-and nothing newer is known. The service remembers whose code a slot shows, which such a CRM would
-not: by that the simulation can tell whether clearing it was right.
+and nothing newer is known, after it was asked what is held now. The service remembers whose code a
+slot shows, which such a CRM would not: by that the simulation can tell whether clearing it was
+right.
 """
 
 from dataclasses import dataclass
@@ -92,30 +93,56 @@ class SlotAdapter:
     setting_names = frozenset()
     destination = "slots-1"
     place = "the slots"
-    capabilities = frozenset({Capability.REPORTS_NOT_FOUND, Capability.COMPARES_ON_SERVER})
+    capabilities = frozenset(
+        {
+            Capability.REPORTS_NOT_FOUND,
+            Capability.COMPARES_ON_SERVER,
+            Capability.CLEARS_BY_CODE,
+        }
+    )
 
     def __init__(self, service):
         self._service = service
+        self._held_now = None
 
     def check(self):
         self._service.finds("nobody")
 
+    def ask_by(self, held_now):
+        self._held_now = held_now
+
     def unassign(self, batch):
-        return [self._one(each) for each in batch]
+        found = [self._found(each) for each in batch]
+        rests_on_code = [
+            at
+            for at, contact in enumerate(found)
+            if isinstance(contact, Contact)
+            and batch[at].superseded_by is None
+            and self._service.slot(contact) == (batch[at].code, None)
+        ]
+        known = dict(enumerate(batch))
+        if rests_on_code and self._held_now:
+            told = self._held_now([batch[at] for at in rests_on_code])
+            known |= zip(rests_on_code, told, strict=True)
+        return [
+            self._in(contact, known[at]) if isinstance(contact, Contact) else contact
+            for at, contact in enumerate(found)
+        ]
 
     def close(self):
         """Nothing is held open."""
 
-    def _one(self, unassignment):
+    def _found(self, unassignment):
+        """Give the contact, or why there is none."""
         try:
             contacts = self._service.finds(unassignment.customer_id)
-            if not contacts:
-                return Outcome(Result.CONTACT_NOT_FOUND)
-            if len(contacts) > 1:
-                return Outcome.rejected("several contacts match")
-            return self._in(contacts[0], unassignment)
         except ServiceError as error:
             return Outcome.retry(str(error))
+        if not contacts:
+            return Outcome(Result.CONTACT_NOT_FOUND)
+        if len(contacts) > 1:
+            return Outcome.rejected("several contacts match")
+        return contacts[0]
 
     def _in(self, contact, unassignment):
         code, holder_id = shows = self._service.slot(contact)
@@ -125,6 +152,9 @@ class SlotAdapter:
             is_this = code == unassignment.code and unassignment.superseded_by is None
         else:
             is_this = holder_id == unassignment.holder_id
-        if is_this and self._service.clears(contact, if_it_shows=shows):
-            return Outcome(Result.REMOVED)
+        try:
+            if is_this and self._service.clears(contact, if_it_shows=shows):
+                return Outcome(Result.REMOVED)
+        except ServiceError as error:
+            return Outcome.retry(str(error))
         return Outcome(Result.SUPERSEDED)

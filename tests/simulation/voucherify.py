@@ -1,7 +1,7 @@
 """The fake Voucherify: it answers requests with the vendor's JSON, status codes and rate headers.
 
-Source: Voucherify documentation, "List Customer Activity", "List Customers", "API limits" and
-"Errors".
+Source: Voucherify documentation, "List Customer Activity", "List Customer's Redeemables", "List
+Customers", "API limits" and "Errors".
 """
 
 from dataclasses import dataclass
@@ -64,19 +64,25 @@ class Voucherify:
     def answers(self, path, query):
         """Answer a GET request; every request that gets here counts."""
         self.calls += 1
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        match [unquote(part) for part in path.strip("/").split("/")]:
+            case ["v1", "customers"]:
+                return self._customers(query)
+            case ["v1", "customers", customer_id, "activity"]:
+                return self._activity(customer_id, query)
+            case ["v1", "customers", customer_id, "redeemables"]:
+                return self._redeemables(customer_id, query)
+        return self.says(404, payloads.refusal(404, "not_found"))
+
+    def _refusal(self):
+        """Count a call, and refuse it if the key or a limit does."""
         within = self.limits.takes(self._clock.true)
         if self.limits.key_refused:
             return self.says(401, payloads.refusal(401, "unauthorized"))
         if self.limits.used_up_until and self._clock.true < self.limits.used_up_until:
             return self._cycle_used_up()
-        if not within:
-            return self.too_many()
-        parts = [unquote(part) for part in path.strip("/").split("/")]
-        if parts == ["v1", "customers"]:
-            return self._customers(query)
-        if parts[:2] == ["v1", "customers"] and parts[3:] == ["activity"]:
-            return self._activity(parts[2], query)
-        return self.says(404, payloads.refusal(404, "not_found"))
+        return None if within else self.too_many()
 
     def shop_calls(self, number):
         """The shop's own calls use up the same limit."""
@@ -142,6 +148,21 @@ class Voucherify:
                 return self.says(400, payloads.refusal(400, "invalid_query_params"))
             seen = seen[places[0] + 1 :]
         return self._page(_within(seen, query), min(int(query["limit"]), self.page_size))
+
+    def _redeemables(self, customer_id, query):
+        customer = self._world.customers.get(customer_id)
+        if customer is None or not customer.is_here(self._clock.true):
+            return self.says(404, payloads.refusal(404, "not_found", customer_id))
+        held = sorted(self._world.held_by(customer), key=lambda each: each.holder_id, reverse=True)
+        if after := query.get("starting_after_id"):
+            held = [each for each in held if each.holder_id < after]
+        size = min(int(query["limit"]), self.page_size)
+        page = held[:size]
+        texts = ",".join(payloads.redeemable_row(each) for each in page)
+        if len(held) <= size:
+            return self.says(200, _list(texts, '"has_more":false'))
+        more = f'"has_more":true,"more_starting_after":"{page[-1].holder_id}"'
+        return self.says(200, _list(texts, more))
 
     def _page(self, events, size):
         page = events[:size]

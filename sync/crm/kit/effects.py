@@ -79,8 +79,11 @@ class Effects(Hooks):
 
     def test_04_the_contact_is_missing(self, play: Play) -> None:
         """Nobody is made up, and nobody else is touched."""
+        at_first = self.count()
         bob, nobody = play.somebody_in_the_crm(), play.somebody()
         before, how_many = play.held(bob), self.count()
+        same(how_many, at_first + 1, "`count` after `seed` of one more")
+        same(play.held(nobody), [], "what `peek` shows of somebody who was never seeded")
         wanted = {Result.CONTACT_NOT_FOUND} if play.are_slots else NEVER_SEEN
         play.expect(play.end(play.about(nobody)), wanted)
         same(play.held(bob), before, "another contact")

@@ -28,8 +28,8 @@ OF_CAPABILITY = {
     19: Capability.RESTORES,
 }
 """Scenarios that only who has the capability can be put through, and then has to be."""
-OF_THE_CRM = frozenset({6, 8, 10, 11, 15})
-"""Scenarios that a CRM may make impossible in a way that can't be told from here."""
+SEVERAL_MATCH = 6
+LARGE_BATCH = 15
 
 TROUBLES: dict[int, tuple[Trouble, ...]] = {
     8: ONE_ITEM,
@@ -82,12 +82,21 @@ def go_or_tell(
         )
         return
     require(named[key].strip(), f"`not_proven[{key!r}]` must say why")
-    may_be = not play.can_cause(key) if isinstance(key, Trouble) else number in OF_THE_CRM
     require(
-        may_be or why_not is not None,
+        why_not is not None or not _is_possible(play, number, kind),
         f"this adapter can be put through scenario {number}: take {key!r} out of `not_proven`",
     )
-    _tell(f"scenario {number} is not proven: {named[key]}", request)
+    of_kind = f", {kind}," if kind else ""
+    _tell(f"scenario {number}{of_kind} is not proven: {named[key]}", request)
+
+
+def _is_possible(play: Play, number: int, kind: Trouble | None) -> bool:
+    """Tell whether it is, as far as that can be told."""
+    if kind is not None:
+        return play.can_cause(kind)
+    if number == LARGE_BATCH:
+        return play.hooks.batch_limit is not None
+    return number != SEVERAL_MATCH
 
 
 def _missing(hooks: Hooks, capabilities: frozenset[Capability]) -> dict[int, str]:

@@ -166,6 +166,7 @@ class Play:
 
     def end(self, *batch: Unassignment, by: Destination | None = None) -> list[Outcome]:
         """Unassign, and see that there is one outcome for each."""
+        __tracebackhide__ = True
         outcomes = list((by or self.adapter).unassign(batch))
         same(len(outcomes), len(batch), "how many outcomes there are")
         for each in outcomes:
@@ -180,6 +181,7 @@ class Play:
 
         An adapter that can't look into the CRM need not tell apart what it took.
         """
+        __tracebackhide__ = True
         sees = bool(SEES & self.capabilities)
         for at, (outcome, one) in enumerate(zip(outcomes, wanted, strict=True)):
             allowed = {one} if isinstance(one, Result) else set(one)
@@ -199,6 +201,7 @@ class Play:
 
     def require_ended(self, *given: Given) -> None:
         """Require that each shows its assignment no longer, and is still there if a contact."""
+        __tracebackhide__ = True
         for each in given:
             require(self.has_ended(each), f"the CRM still shows it: {self.held(each)}")
             if self.are_slots:
@@ -211,6 +214,7 @@ def same(got: object, wanted: object, what: str) -> None:
     Raises:
         AssertionError: they are not.
     """
+    __tracebackhide__ = True
     require(got == wanted, f"{what}:\n  is      {got!r}\n  must be {wanted!r}")
 
 

@@ -1,0 +1,246 @@
+"""The CRMs that a whole run is taken to, each with what it believes and what it shows afterwards.
+
+A destination gives its settings, takes in what a town's people hold, and says by person what it
+shows as held; `calls` counts the reads and writes that it answered.
+"""
+
+from dataclasses import dataclass
+
+from sync.crm.contract import Trouble
+from sync.crm.sql_rows import Believed, put_in, read_back
+from tests.crm.hubspot_account import OBJECT, furnish
+from tests.crm.hubspot_double import HubSpot
+from tests.crm.receiver import Receiver
+from tests.runs.town import Fate
+
+SECRET = "s3cret-s3cret-s3cret"
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a CRM was asked; `others` are calls that a run makes once, whatever there is to do."""
+
+    reads: int
+    writes: int
+    others: int = 0
+
+
+class Slots:
+    """A CRM that keeps one code per contact."""
+
+    at_once = 100
+    asks_what_is_held = False
+
+    def expected(self, person):
+        shown = person.shown_after
+        return shown.code if shown else ""
+
+
+class Records:
+    """A CRM that keeps a record per assignment."""
+
+    at_once = 100
+    asks_what_is_held = False
+
+    def expected(self, person):
+        return {person.shown_after.holder_id} if person.shown_after else set()
+
+    def records_of(self, person):
+        """Give what this CRM has of a person: assignments, and whether each has ended."""
+        if not person.is_known:
+            return []
+        newer = [(person.newer, False)] if person.newer else []
+        return [(person.holder, person.fate is Fate.CLEARED), *newer]
+
+
+class EmbeddedTable(Records):
+    """The table `voucher_assignments` on SQLite."""
+
+    name = "sql, the embedded table"
+    missing = "assignment_not_found"
+    calls = None
+
+    def __init__(self, home):
+        self._file = home / "crm.db"
+        self.settings = {"HOLDERSYNC_CRM": "sql", "CRM_SQL_URL": f"sqlite:///{self._file}"}
+
+    def believe(self, people):
+        put_in(self._file, (_row(*each) for one in people for each in self.records_of(one)))
+
+    def held_by(self, people):
+        rows = read_back(self._file).values()
+        held = {row.holder_id: row.customer_id for row in rows if row.status == "assigned"}
+        return _by_person(people, held)
+
+    def stop(self):
+        pass
+
+
+class HubSpotSlots(Slots):
+    """Properties of contacts, with the holder id beside the code."""
+
+    name = "hubspot, contacts with holder ids"
+    missing = "contact_not_found"
+    kind = "contacts"
+    mapping = """
+find = ["prop:voucherify_id = customer_id"]
+[[slot]]
+code = "voucher_code"
+holder_id = "voucher_holder_id"
+match = "holder_id"
+set = { voucher_status = "unassigned", voucher_ended_at = "{unassigned_at}" }
+"""
+    keeps_ids = True
+
+    def __init__(self, home):
+        self.hubspot = HubSpot()
+        furnish(self.hubspot)
+        (home / "hubspot.toml").write_text(self.mapping)
+        self.settings = {
+            "HOLDERSYNC_CRM": "hubspot",
+            "HUBSPOT_BASE_URL": self.hubspot.url,
+            "HUBSPOT_ACCESS_TOKEN": self.hubspot.token,
+            "HUBSPOT_ACCOUNT_ID": self.hubspot.account,
+            "HUBSPOT_MAPPING": str(home / "hubspot.toml"),
+        }
+
+    def believe(self, people):
+        for each in people:
+            if each.is_known:
+                shown = each.shown_before
+                ids = {"voucher_holder_id": shown.holder_id} if shown and self.keeps_ids else {}
+                code = {"voucher_code": shown.code} if shown else {}
+                self.hubspot.add(
+                    voucherify_id=each.customer.customer_id, note="not ours", **code, **ids
+                )
+
+    def held_by(self, people):
+        rows = self.hubspot.objects["contacts"].values()
+        assert all(row["note"] == "not ours" for row in rows)
+        codes = {row["voucherify_id"]: row.get("voucher_code", "") for row in rows}
+        return {
+            each.customer.customer_id: codes.get(each.customer.customer_id, "") for each in people
+        }
+
+    @property
+    def calls(self):
+        counted = self.hubspot.calls
+        reads = counted[f"POST crm/objects/{self.kind}/batch/read"]
+        writes = counted[f"POST crm/objects/{self.kind}/batch/update"]
+        return Calls(reads, writes, counted.total() - reads - writes)
+
+    def down(self):
+        return self.hubspot.always(answer=(503, {}, {}))
+
+    def stop(self):
+        self.hubspot.stop()
+
+
+class HubSpotCodes(HubSpotSlots):
+    """Properties of contacts that hold nothing but a code."""
+
+    name = "hubspot, contacts with codes only"
+    mapping = """
+find = ["prop:voucherify_id = customer_id"]
+[[slot]]
+code = "voucher_code"
+"""
+    keeps_ids = False
+    asks_what_is_held = True
+
+
+class HubSpotRecords(HubSpotSlots, Records):
+    """A custom object per assignment."""
+
+    name = "hubspot, custom objects"
+    missing = "assignment_not_found"
+    kind = OBJECT
+    expected = Records.expected
+    mapping = f"""
+object = "{OBJECT}"
+[record]
+holder_id = "holder_id"
+status = "status"
+set = {{ ended_on = "{{unassigned_on}}" }}
+"""
+
+    def believe(self, people):
+        for one in people:
+            for holder, has_ended in self.records_of(one):
+                status = "unassigned" if has_ended else "assigned"
+                self.hubspot.add(OBJECT, holder_id=holder.holder_id, status=status)
+
+    def held_by(self, people):
+        rows = self.hubspot.objects[OBJECT].values()
+        held = [row["holder_id"] for row in rows if row["status"] == "assigned"]
+        return _by_person(people, dict.fromkeys(held))
+
+
+class HttpReceiver(Slots):
+    """An endpoint, with a small CRM of contacts behind it."""
+
+    name = "http, a receiver with contacts"
+    missing = "contact_not_found"
+    at_once = 1
+
+    def __init__(self, _home):
+        self.receiver = Receiver(SECRET)
+        self.settings = {
+            "HOLDERSYNC_CRM": "http",
+            "CRM_HTTP_URL": self.receiver.url,
+            "CRM_HTTP_SECRET": SECRET,
+        }
+
+    def believe(self, people):
+        for each in people:
+            if each.is_known:
+                shown = each.shown_before
+                code = shown.code if shown else ""
+                self.receiver.rows.append({"customer_id": each.customer.customer_id, "code": code})
+
+    def held_by(self, people):
+        codes = {row["customer_id"]: row["code"] for row in self.receiver.rows}
+        return {
+            each.customer.customer_id: codes.get(each.customer.customer_id, "") for each in people
+        }
+
+    @property
+    def calls(self):
+        return Calls(0, self.receiver.calls)
+
+    def down(self):
+        return self.receiver.in_trouble(Trouble.BROKEN)
+
+    def stop(self):
+        self.receiver.stop()
+
+
+def _row(holder, has_ended):
+    status = "unassigned" if has_ended else "assigned"
+    return Believed(
+        holder.holder_id,
+        holder.customer_id,
+        holder.source_id,
+        holder.voucher_id,
+        holder.code,
+        holder.campaign_id,
+        holder.campaign_name,
+        holder.assigned_at,
+        status=status,
+        unassigned_at=holder.unassigned_at if has_ended else None,
+        unassigned_event_id=holder.event_id if has_ended else None,
+    )
+
+
+def _by_person(people, held):
+    return {
+        each.customer.customer_id: {
+            one.holder_id
+            for one in (each.holder, each.newer)
+            if one is not None and one.holder_id in held
+        }
+        for each in people
+    }
+
+
+DESTINATIONS = (EmbeddedTable, HubSpotSlots, HubSpotCodes, HubSpotRecords, HttpReceiver)
