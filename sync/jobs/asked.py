@@ -16,7 +16,9 @@ def asked(
     call: Callable[[], Sequence[Answer]],
     kind: type[Answer],
     number: int,
+    *,
     executor: Executor | None,
+    then: str,
 ) -> tuple[Answer, ...]:
     """Make a call to an adapter that gives one answer of a kind for each of so many questions.
 
@@ -26,6 +28,7 @@ def asked(
         kind: of each answer.
         number: of the questions.
         executor: makes the call; None makes it here.
+        then: told of a failure: what it means for what was asked.
 
     Raises:
         AbortError: it failed in a way that the contract does not name, or gave something else.
@@ -40,21 +43,21 @@ def asked(
     except HoldersyncError:
         raise
     except (Exception, SystemExit) as error:
-        raise AbortError(failed_inside(destination, error)) from error
+        raise AbortError(failed_inside(destination, error, then)) from error
     if len(answers) != number or not all(isinstance(each, kind) for each in answers):
         msg = (
             f"the adapter of {destination} did not give one {kind.__name__} for each of {number}; "
-            "what it answered is not stored"
+            f"{then}"
         )
         raise AbortError(msg)
     return answers
 
 
-def failed_inside(destination: str, error: BaseException) -> str:
+def failed_inside(destination: str, error: BaseException, then: str) -> str:
     """Say where an adapter failed; not with which words, they may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return (
         f"the adapter of {destination} failed with {type(error).__name__}{where}; that is for its "
-        "author"
+        f"author, and {then}"
     )

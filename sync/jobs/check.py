@@ -15,6 +15,7 @@ ASKED_LATER = (
     "the code is cleared, a run asks that"
 )
 NONE_YET = "the ledger holds no unassignment yet; holdersync run --dry-run shows the first ones"
+NOTHING_WRITTEN = "nothing was asked to be written"
 NO_EMAIL = "looked for without its e-mail address, which the ledger does not keep once it is told"
 
 
@@ -65,7 +66,7 @@ def check_crm(destination: Destination) -> CheckResult:
     except HoldersyncError as error:
         return CheckResult("crm", str(error), error.exit_code)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - strangers' code; the rest goes on
-        text = failed_inside(destination.destination, error)
+        text = failed_inside(destination.destination, error, NOTHING_WRITTEN)
         return CheckResult("crm", text, HoldersyncError.exit_code)
     told = f"{destination.place} can be used ({destination.destination})"
     return CheckResult("crm", told, not_proven=not_proven)
@@ -91,7 +92,8 @@ def check_sample(
             lambda: destination.preview(batch),
             Outcome,
             len(batch),
-            executor,
+            executor=executor,
+            then=NOTHING_WRITTEN,
         )
     except ParkError:
         raise

@@ -153,7 +153,8 @@ class _Work:
             lambda: self._adapter.restore(changes, dry_run=self._rules.dry_run),
             Restored,
             len(batch),
-            self._rules.executor,
+            executor=self._rules.executor,
+            then="what was asked last is not stored as written back",
         )
         return {each.number: answer for each, answer in zip(batch, told, strict=True)}
 
