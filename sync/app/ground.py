@@ -18,7 +18,7 @@ from sync.crm.dry_run import DryRun
 from sync.errors import NotNowError, ParkError, TellUserError
 from sync.ledger.destinations import admit
 from sync.ledger.ledger import Ledger
-from sync.ledger.lock import LockTakenError
+from sync.ledger.lock import LockName, LockTakenError
 from sync.ledger.opening import create_or_open, is_there, open_existing, require_room, upgrade
 from sync.ledger.runs import RunKind, latest_runs
 from sync.ledger.scratch import counting_ledger, scratch_copy
@@ -102,6 +102,22 @@ def alone(configured: Configured) -> Iterator[Ledger]:
         yield ledger
 
 
+@contextmanager
+def for_undo(configured: Configured, *, dry_run: bool) -> Iterator[Ledger]:
+    """Give the ledger for an undo: alone and as the only one who tells the CRM, or to be read.
+
+    Raises:
+        ParkError: another process is at work.
+        TellUserError: there is no ledger, or it is not for this project or this release.
+    """
+    if dry_run:
+        with closing(open_ledger(configured)) as ledger:
+            yield ledger
+    else:
+        with alone(configured) as ledger, _locked(configured, "deliver"):
+            yield ledger
+
+
 def rebind_ledger(configured: Configured) -> str:
     """Make the ledger go on with the key and address that are configured now."""
     settings, url = configured.settings, configured.ledger_url
@@ -137,24 +153,26 @@ def look_at_ledger(configured: Configured) -> str:
 
 
 @contextmanager
-def _locked(configured: Configured, kind: RunKind) -> Iterator[None]:
+def _locked(configured: Configured, name: LockName) -> Iterator[None]:
     with ExitStack() as stack:
         try:
-            stack.enter_context(configured.locks.held(kind))
+            stack.enter_context(configured.locks.held(name))
         except LockTakenError:
-            raise ParkError(_holder(configured, kind), by="lock") from None
+            raise ParkError(_holder(configured, name), by="lock") from None
         yield
 
 
-def _holder(configured: Configured, kind: RunKind) -> str:
+def _holder(configured: Configured, name: LockName) -> str:
     """Name who holds a lock, as far as the ledger can tell."""
+    if name == "deliver":
+        return "another process tells the CRM just now; nothing was done"
     who = "another process"
     with (
         suppress(TellUserError, NotNowError),
         closing(open_existing(configured.ledger_url)) as ledger,
     ):
-        at_work = [run for run in latest_runs(ledger, 1, kind) if run.finished_at is None]
+        at_work = [run for run in latest_runs(ledger, 1, name) if run.finished_at is None]
         for run in at_work:
             start = run.start
             who = f"{start.run_id} (process {start.pid} on {start.host})"
-    return f"a {kind} is at work already: {who}; nothing was done"
+    return f"a {name} is at work already: {who}; nothing was done"

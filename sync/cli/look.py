@@ -3,16 +3,27 @@
 from contextlib import closing
 
 from sync import app
+from sync.cli.found import findings_json, findings_text
 from sync.cli.shell import AsJson, EnvFile, Shell
-from sync.cli.show import findings_text, status_json, status_text
+from sync.cli.show import status_json, status_text
 from sync.cli.terminal import say, say_json
-from sync.jobs.check import CheckResult, check_crm, check_ledger, check_voucherify
+from sync.jobs.check import (
+    CheckResult,
+    Sampled,
+    check_crm,
+    check_ledger,
+    check_sample,
+    check_voucherify,
+)
+from sync.ledger.deliveries import sample as some_of
 from sync.ledger.overview import overview
 from sync.ledger.runs import latest_runs
 from sync.model.summary import exit_code
 from sync.operate.stopping import stopping_on_signals
 
 RUNS_SHOWN = 5
+SAMPLE = 5
+"""Unassignments that `check` looks for in the CRM: enough to see a mapping at work."""
 
 
 def check_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None:
@@ -22,12 +33,12 @@ def check_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None:
 
     def command() -> int:
         with stopping_on_signals(shell.stop), shell.configured(env_file) as ready:
-            findings = _looked(shell, ready)
+            findings, sample = _looked(shell, ready)
         code = exit_code({finding.exit_code for finding in findings})
         if as_json:
-            say_json({"exit_code": code, "findings": [_as_dict(each) for each in findings]})
+            say_json({"exit_code": code} | findings_json(findings, sample))
         else:
-            say(findings_text(findings))
+            say(findings_text(findings, sample))
         return code
 
     shell.leave_after(command)
@@ -52,21 +63,24 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
     shell.leave_after(command)
 
 
-def _looked(shell: Shell, ready: app.Configured) -> list[CheckResult]:
+def _looked(shell: Shell, ready: app.Configured) -> tuple[list[CheckResult], tuple[Sampled, ...]]:
     env_file = ready.loaded.env_file
     where = f"from the environment and {env_file}" if env_file else "from the environment"
     findings = [CheckResult("settings", f"{where}; relative paths start at {ready.settings.home}")]
     findings += [CheckResult("warning", warning) for warning in ready.warnings]
     ledger = check_ledger(lambda: app.look_at_ledger(ready))
-    findings += [ledger, shell.crm_executor.submit(check_crm, ready.adapter).result()]
+    crm = shell.crm_executor.submit(check_crm, ready.adapter).result()
+    findings += [ledger, crm]
     if ledger.exit_code:
-        return findings
+        return findings, ()
+    sample: tuple[Sampled, ...] = ()
     with (
         app.on_a_copy(ready) as ground,
         app.voucherify(ready, ground.counted_on, shell.stop) as asked,
     ):
-        return [*findings, check_voucherify(asked.lister)]
-
-
-def _as_dict(finding: CheckResult) -> dict[str, object]:
-    return {"what": finding.what, "exit_code": finding.exit_code, "text": finding.text}
+        if not crm.exit_code:
+            batch = some_of(ground.ledger, ready.adapter.destination, SAMPLE)
+            finding, sample = check_sample(ready.adapter, batch, shell.crm_executor)
+            findings.append(finding)
+        findings.append(check_voucherify(asked.lister))
+    return findings, sample

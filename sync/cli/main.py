@@ -2,7 +2,7 @@
 
 import typer
 
-from sync.cli import letters, local, look, runs, upkeep
+from sync.cli import letters, local, look, runs, undo, upkeep
 from sync.cli.terminal import open_what_is_closed
 from sync.operate.stopping import end_as_decided, handle, handlers
 
@@ -24,6 +24,7 @@ app.command("check")(look.check_command)
 app.command("status")(look.status_command)
 app.command("adopt")(upkeep.adopt_command)
 app.command("forget")(upkeep.forget_command)
+app.command("undo")(undo.undo_command)
 app.command("playground")(local.playground_command)
 app.command("demo")(local.demo_command)
 dead_letters.command("list")(letters.list_command)

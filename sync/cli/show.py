@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from sync.cli.changed import changed_json, changed_rows
 from sync.cli.terminal import table
 from sync.crm.adapter import Outcome, Unassignment
 from sync.jobs.backfill import Plan
-from sync.jobs.check import CheckResult
 from sync.ledger.budget import Spent
 from sync.ledger.letters import Letter
 from sync.ledger.overview import Overview
@@ -62,12 +62,28 @@ class Rehearsal:
 def rehearsal_text(rehearsal: Rehearsal) -> str:
     """Show what a dry run would have done."""
     rows = [
-        (each.code, each.campaign_name or "", each.role, each.customer_id, outcome.result.value)
+        (
+            each.code,
+            each.campaign_name or "",
+            each.role,
+            each.customer_id,
+            outcome.result.value,
+            outcome.change.record_id if outcome.change else "",
+        )
         for each, outcome in rehearsal.told
     ]
-    headers = ("code", "campaign", "role", "customer", "the CRM would answer")
+    headers = ("code", "campaign", "role", "customer", "CRM would answer", "record")
     title = f"dry run, nothing was written: {len(rows)} unassignments would be told"
-    parts = [table(headers, rows, title) if rows else title]
+    parts = [table(headers, rows, title, whole=("customer", "record")) if rows else title]
+    changed = [
+        (each.code, outcome.change.record_id, *row)
+        for each, outcome in rehearsal.told
+        if outcome.change
+        for row in changed_rows(outcome.change)
+    ]
+    if changed:
+        names = ("code", "record", "field", "before", "after")
+        parts.append(table(names, changed, "what would change", whole=("record",)))
     if rehearsal.letters:
         parts.append(letters_text(rehearsal.letters))
     return "\n\n".join(parts)
@@ -97,7 +113,7 @@ def instant_text(instant: datetime | None) -> str:
 
 
 def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:
-    """Give what a dry run would have done; ids and reasons only."""
+    """Give what a dry run would have done; null is what the adapter can't tell."""
     told = [
         {
             "holder_id": each.holder_id,
@@ -106,6 +122,7 @@ def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:
             "campaign_id": each.campaign_id,
             "outcome": outcome.result.value,
         }
+        | changed_json(outcome.change)
         for each, outcome in rehearsal.told
     ]
     return {"told": told, "would_be_dead_letters": letters_json(rehearsal.letters)}
@@ -159,15 +176,6 @@ def letters_json(letters: Sequence[Letter]) -> list[dict[str, object]]:
         }
         for letter in letters
     ]
-
-
-def findings_text(results: Sequence[CheckResult]) -> str:
-    """Show what a check found; paths stay whole, to be copied."""
-    return "\n".join(
-        f"{'ok' if finding.exit_code == 0 else f'exit {finding.exit_code}':<8} "
-        f"{finding.what:<11} {finding.text}"
-        for finding in results
-    )
 
 
 def status_json(

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -58,11 +58,19 @@ def is_watched() -> bool:
     return sys.stdout.isatty()
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:
-    """Set rows under headers, as plain text that fits a terminal and a mail."""
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    title: str = "",
+    whole: Collection[str] = (),
+) -> str:
+    """Set rows under headers, as plain text that fits a terminal and a mail.
+
+    What stands under the headers in `whole` stays in one line, to be copied.
+    """
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for header in headers:
-        grid.add_column(header, overflow="fold")
+        grid.add_column(header, overflow="fold", no_wrap=header in whole)
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     page = Console(file=StringIO(), width=_width(), markup=False, highlight=False, emoji=False)

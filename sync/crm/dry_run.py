@@ -5,6 +5,7 @@ outcome says so.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync.crm.adapter import (
     Capability,
@@ -74,10 +75,13 @@ class DryRun:
         return [NOT_ASKED] * len(batch)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
-        """Answer as `preview` does and remember it in `told`; nothing is written."""
+        """Answer as `preview` does and remember it in `told`; nothing is written.
+
+        What would change is in `told` alone: nothing was changed, so nothing is to be kept.
+        """
         outcomes = self.preview(batch)
         self._told += zip(batch, outcomes, strict=True)
-        return outcomes
+        return [replace(each, change=None) if each.change else each for each in outcomes]
 
     def close(self) -> None:
         """Close the wrapped adapter."""

@@ -40,6 +40,7 @@ def restore(
     shown = {each.record_id: dict(each.fields) for each in found.values()}
     back: dict[str, dict[str, str]] = {}
     told = [_decided(change, found, shown, back, rules.told) for change in changes]
+    told = _said_again(changes, told, found, shown, rules.told)
     if dry_run:
         return told
     failed = write_all(records, _to_write(found, back))
@@ -72,6 +73,33 @@ def _decided(
     if _shows(now, change.before, compared):
         return Restored(Undone.ALREADY_RESTORED)
     return Restored(Undone.CHANGED_SINCE)
+
+
+def _said_again(
+    changes: Sequence[Change],
+    answers: Sequence[Restored],
+    found: Mapping[str, Record],
+    shown: Mapping[str, Fields],
+    told: frozenset[str],
+) -> list[Restored]:
+    """See what an undo that was cut off has done already, where one record was changed repeatedly.
+
+    The record then shows what was there before the first of its changes, which neither side of the
+    later ones is like.
+    """
+    again = list(answers)
+    reached: dict[str, dict[str, str]] = {}
+    for at, change in reversed(list(enumerate(changes))):
+        if change.record_id not in found:
+            continue
+        who = found[change.record_id].record_id
+        if again[at].result is Undone.CHANGED_SINCE and who in reached:
+            compared = [name for name in change.after if name not in told]
+            if _shows({**shown[who], **reached[who]}, change.before, compared):
+                again[at] = Restored(Undone.ALREADY_RESTORED)
+        if again[at].result is Undone.ALREADY_RESTORED:
+            reached.setdefault(who, {}).update(change.after)
+    return again
 
 
 def _shows(now: Fields, wanted: Fields, compared: Sequence[str]) -> bool:

@@ -4,16 +4,15 @@ What becomes of a delivery is decided by `settled`, a function; the ledger store
 follows the CRM's answer, so a kill in between repeats a call, and a repeat changes nothing.
 """
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sync.crm.adapter import Capability, ClearsByCode, Destination, SizesBatches
-from sync.errors import AbortError, HoldersyncError, ParkError
+from sync.errors import HoldersyncError, ParkError
+from sync.jobs.asked import asked
 from sync.jobs.held import HeldLookup
 from sync.ledger.deliveries import Deliveries, Place
 from sync.model.delivery import Delivery, Settlement, Status
@@ -189,25 +188,18 @@ class Deliverer:
     def _told(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         unassignments = [delivery.unassignment for delivery in batch]
 
-        def ask() -> tuple[Outcome, ...]:
+        def ask() -> Sequence[Outcome]:
             self._let_ask()
-            return tuple(self._destination.unassign(unassignments))
+            return self._destination.unassign(unassignments)
 
-        try:
-            outcomes = self._executor.submit(ask).result() if self._executor else ask()
-        except HoldersyncError:
-            raise
-        except (Exception, SystemExit) as error:
-            # The one place where strangers' code runs: whatever it raises must not end the
-            # reading, and its text may hold anything.
-            raise AbortError(_failed_inside(self._destination.destination, error)) from error
-        if len(outcomes) != len(batch) or not all(isinstance(each, Outcome) for each in outcomes):
-            msg = (
-                f"the adapter of {self._destination.destination} did not give one Outcome for each "
-                f"of {len(batch)} unassignments; nothing of this batch is stored as delivered"
-            )
-            raise AbortError(msg)
-        return outcomes
+        return asked(
+            self._destination.destination,
+            ask,
+            Outcome,
+            len(batch),
+            executor=self._executor,
+            then="what it was told stays pending",
+        )
 
     def _let_ask(self) -> None:
         destination = self._destination
@@ -251,12 +243,3 @@ class Deliverer:
             result.value: self._results[result] for result in Result if result is not Result.RETRY
         }
         return OutcomeCount(**counted)
-
-
-def _failed_inside(destination: str, error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return (
-        f"the adapter of {destination} failed with {type(error).__name__}{where}; that is for its "
-        "author, and what it was told stays pending"
-    )

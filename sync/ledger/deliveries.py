@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
+from sync.ledger.changes import keep
 from sync.ledger.findings import open_letter, remember_assignments
 from sync.ledger.ledger import Ledger
 from sync.ledger.personal import forget_personal_fields
@@ -124,12 +125,21 @@ class Deliveries:
     def settle(
         self, settlements: Sequence[Settlement], now: datetime, newer: Sequence[Assignment] = ()
     ) -> int:
-        """Store what became of deliveries, all together; give the number of new dead letters.
+        """Store what became of deliveries, and what they changed, all together.
 
-        `newer` are assignments that were seen meanwhile, for the memory.
+        Gives the number of new dead letters. `newer` are assignments that were seen meanwhile, for
+        the memory.
         """
         with self._ledger.transaction() as connection:
             remember_assignments(connection, newer)
+            keep(
+                connection,
+                settlements,
+                destination=self._destination,
+                run_id=self._run_id,
+                given=self._given,
+                now=now,
+            )
             new_letters = 0
             for settlement in settlements:
                 if self._store(connection, settlement, now):
@@ -193,6 +203,28 @@ class Deliveries:
 
     def _key(self, holder_id: HolderId) -> str:
         return f"delivery:{self._destination}:{holder_id}"
+
+
+def sample(ledger: Ledger, destination: str, limit: int) -> tuple[Unassignment, ...]:
+    """Give some unassignments to look at: those that are pending, else those found last."""
+    mine = and_(
+        deliveries.c.holder_id == unassignments.c.holder_id,
+        deliveries.c.destination == destination,
+    )
+    is_pending = func.coalesce(deliveries.c.status, "") == Status.PENDING
+    query = (
+        select(
+            unassignments,
+            deliveries.c.attempts,
+            deliveries.c.missing_since,
+            _superseding().label("superseded_by"),
+        )
+        .select_from(unassignments.outerjoin(deliveries, mine))
+        .order_by(is_pending.desc(), unassignments.c.number.desc())
+        .limit(limit)
+    )
+    with ledger.read_only() as connection:
+        return tuple(_delivery(row).unassignment for row in connection.execute(query))
 
 
 def _joined() -> Any:  # noqa: ANN401  # a join has no public type

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, or_, select, 
 from sqlalchemy.engine import Connection
 
 from sync.errors import NotNowError, TellUserError
+from sync.ledger.changes import forget_changes
 from sync.ledger.ledger import Ledger
 from sync.ledger.mentions import Person, without
 from sync.ledger.queued import not_queued
@@ -131,6 +132,7 @@ def _erase(connection: Connection, customer_id: CustomerId, sources: frozenset[s
     names = {customer_id, *sources}
     about = or_(dead_letters.c.customer_id.in_(names), dead_letters.c.holder_id.in_(theirs))
     letters = _delete(connection, dead_letters, about)
+    forget_changes(connection, theirs)
     _delete(connection, deliveries, deliveries.c.holder_id.in_(theirs))
     facts = _delete(connection, unassignments, unassignments.c.customer_id == customer_id)
     rows = [_delete(connection, each, each.c.customer_id.in_(names)) for each in OF_A_CUSTOMER]

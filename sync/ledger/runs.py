@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
+from sync.ledger.changes import drop_old
 from sync.ledger.ledger import Ledger
 from sync.ledger.tables import runs
 
@@ -35,7 +36,7 @@ class RunRecord:
 
 
 def start_run(ledger: Ledger, start: RunStart) -> None:
-    """Store that a run began."""
+    """Store that a run began, and erase what was kept long enough."""
     values = {
         "run_id": start.run_id,
         "kind": start.kind,
@@ -45,6 +46,7 @@ def start_run(ledger: Ledger, start: RunStart) -> None:
         "started_at": start.started_at,
     }
     with ledger.transaction() as connection:
+        drop_old(connection, start.started_at)
         connection.execute(insert(runs).values(values))
 
 
@@ -65,18 +67,23 @@ def latest_runs(ledger: Ledger, limit: int, kind: RunKind | None = None) -> Sequ
     if kind is not None:
         query = query.where(runs.c.kind == kind)
     with ledger.read_only() as connection:
-        return [
-            RunRecord(
-                RunStart(
-                    run_id=row.run_id,
-                    kind=row.kind,
-                    host=row.host,
-                    pid=row.pid,
-                    destination=row.destination,
-                    started_at=row.started_at,
-                ),
-                row.finished_at,
-                row.exit_code,
-            )
-            for row in connection.execute(query)
-        ]
+        return [_record(row) for row in connection.execute(query)]
+
+
+def run_named(ledger: Ledger, run_id: str) -> RunRecord | None:
+    """Give the run or backfill of this id, if there was one."""
+    with ledger.read_only() as connection:
+        row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
+    return None if row is None else _record(row)
+
+
+def _record(row: Any) -> RunRecord:  # noqa: ANN401  # rows are typed by position only
+    start = RunStart(
+        run_id=row.run_id,
+        kind=row.kind,
+        host=row.host,
+        pid=row.pid,
+        destination=row.destination,
+        started_at=row.started_at,
+    )
+    return RunRecord(start, row.finished_at, row.exit_code)

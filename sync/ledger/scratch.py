@@ -2,7 +2,8 @@
 
 A dry run does all that a run does, on the copy: so it tells the same, and nothing that it stores
 can be noticed by a later run. The copy is an SQLite file also of a ledger on a server. An older
-ledger is migrated in the copy only. What a killed process left behind, the next one clears away.
+ledger is migrated in the copy only. What is kept for an undo is not in it. What a killed process
+left behind, the next one clears away.
 """
 
 from collections.abc import Iterator
@@ -16,11 +17,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.engine import URL
 
 from sync.errors import TellUserError
+from sync.ledger.changes import drop_all
 from sync.ledger.ledger import Ledger
 from sync.ledger.opening import create_or_open, is_there, open_existing
 from sync.ledger.place import is_file, ledger_file, place_of
 from sync.ledger.schema import backup
-from sync.ledger.tables import metadata
+from sync.ledger.tables import changes, metadata
 from sync.ledger.told import told
 
 ROWS_AT_ONCE = 1_000
@@ -44,7 +46,9 @@ def scratch_copy(url: URL) -> Iterator[Ledger]:
                 backup(ledger_file(url), copy)
         copy_url = URL.create("sqlite", database=str(copy))
         with closing(create_or_open(copy_url, where=place_of(url))) as ledger:
-            if not is_file(url):
+            if is_file(url):
+                drop_all(ledger)
+            else:
                 _copy_from_server(url, ledger)
             yield ledger
 
@@ -96,6 +100,8 @@ def _copy_from_server(url: URL, copy: Ledger) -> None:
         copy.transaction() as target,
     ):
         for table in metadata.sorted_tables:
+            if table is changes:
+                continue
             found = source.execute(select(table), execution_options={"yield_per": ROWS_AT_ONCE})
             for part in found.mappings().partitions():
                 target.execute(insert(table), [dict(row) for row in part])

@@ -142,6 +142,25 @@ deliveries = Table(
     comment="one row per destination and unassignment",
 )
 
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("destination", PlainText, nullable=False),
+    Column("run_id", PlainText, nullable=False),
+    Column("holder_id", PlainText, nullable=False),
+    Column("event_id", PlainText, nullable=False),
+    Column("record_id", PlainText, nullable=False),
+    Column("before", PlainText, nullable=False),
+    Column("after", PlainText, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("undone_at", UtcDateTime),
+    Column("undo_result", PlainText),
+    Index("ix_changes_run", "run_id"),
+    Index("ix_changes_record", "destination", "record_id"),
+    comment="what deliveries changed in a CRM, for an undo; a person's data, kept 30 days",
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

@@ -13,8 +13,8 @@ class Change:
     """One record's fields as they were, and as an unassignment leaves them.
 
     `record_id` is the CRM's own. Both sides name the same fields, those that change. What they hold
-    is a person's data: it is kept and shown only where somebody asked for it. A record that is
-    deleted has no `after`, and can't be written back.
+    is a person's data: it is kept for an undo, for a while, and shown only where somebody asked for
+    it. A record that is deleted has no `after`, and can't be written back.
     """
 
     record_id: str

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync.crm.adapter import Capability, Outcome, Result, TellUserError
+from sync.crm.adapter import Capability, Change, Outcome, Result, TellUserError
 from sync.crm.dry_run import NOT_ASKED, DryRun
 
 
@@ -109,3 +109,17 @@ def test_it_stands_for_the_adapter_in_everything_else():
     assert adapter.closed == 1
     with pytest.raises(TellUserError, match="the key is wrong"):
         dry_run.check()
+
+
+def test_what_would_change_is_told_and_not_answered(unassignment):
+    """Nothing was changed, so whoever stores the answer has nothing to keep."""
+    change = Change("17", {"code": "FRIEND-1"}, {"code": ""})
+
+    class Telling(Sighted):
+        def preview(self, batch):
+            return [Outcome(Result.REMOVED, change=change)] * len(batch)
+
+    dry_run = DryRun(Telling())
+
+    assert dry_run.unassign([unassignment()]) == [Outcome(Result.REMOVED)]
+    assert [outcome.change for _, outcome in dry_run.told] == [change]

@@ -1,5 +1,7 @@
 """What unassignments changed is written back where the CRM still shows what they left."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +121,32 @@ def test_an_earlier_change_alone_is_not_taken_back_over_a_later_one():
     assert results(book, first, by=rules(IN_A_LIST)) == [Undone.CHANGED_SINCE]
 
 
+@pytest.mark.parametrize("asked_for", ["0", "7"], ids=["its id", "the id that it had"])
+def test_who_is_asked_again_after_several_changes_of_a_record_says_that_all_are_done(asked_for):
+    """As after a kill between the CRM's answer and the ledger: no change is like what is shown."""
+    book = Book({"code": "A;B;C"})
+    book.merged["7"] = "0"
+    codes = ["A;B;C", "B;C", "C", ""]
+    changes = [
+        Change(asked_for, {"code": before}, {"code": after}) for before, after in pairwise(codes)
+    ]
+
+    newest_first = changes[::-1]
+    assert results(book, *newest_first, by=rules(IN_A_LIST)) == [Undone.ALREADY_RESTORED] * 3
+    assert book.calls["write"] == 0
+
+
+def test_a_change_that_does_not_follow_from_what_is_shown_is_not_said_to_be_done():
+    book = Book({"code": "A;B"})
+    first = Change("0", {"code": "A;B"}, {"code": "B"})
+    of_something_newer = Change("0", {"code": "NEWER"}, {"code": ""})
+
+    assert results(book, of_something_newer, first, by=rules(IN_A_LIST)) == [
+        Undone.CHANGED_SINCE,
+        Undone.ALREADY_RESTORED,
+    ]
+
+
 def test_two_slots_of_one_record_are_taken_back_in_one_write_and_each_on_its_own():
     by = rules(Slot(campaign="one", code="one"), Slot(campaign="two", code="two"))
     book = Book({"one": "", "two": "NEWER"}, {"one": "", "two": ""})
@@ -213,3 +241,5 @@ def test_what_a_batch_changed_is_taken_back_to_the_letter(unassignment, slot, co
 
     assert results(book, *changes, by=rules(slot)) == [Undone.RESTORED] * len(changes)
     assert {who: row["code"] for who, row in book.rows.items()} == before
+    again = [Undone.ALREADY_RESTORED] * len(changes)
+    assert results(book, *changes, by=rules(slot)) == again

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sync.errors import CredentialsRefusedError, TellUserError
-from sync.jobs.check import CheckResult, check_crm, check_ledger, check_voucherify
+from sync.crm.adapter import Capability, Change, Outcome, Result
+from sync.errors import CredentialsRefusedError, ParkError, TellUserError
+from sync.jobs.check import CheckResult, check_crm, check_ledger, check_sample, check_voucherify
 
 
 class Lister:
@@ -66,3 +67,119 @@ def test_a_bug_is_no_finding():
 
     with pytest.raises(KeyError):
         check_ledger(broken)
+
+
+class Crm:
+    """A CRM that can say beforehand what it would answer."""
+
+    destination = "memory-1"
+    place = "the memory of this test"
+    capabilities = frozenset({Capability.READS_BACK})
+
+    def __init__(self, *outcomes, error=None, not_proven=()):
+        self._outcomes, self._error, self._not_proven = outcomes, error, not_proven
+
+    def check(self):
+        if self._error is not None:
+            raise self._error
+        return self._not_proven
+
+    def preview(self, _batch):
+        if self._error is not None:
+            raise self._error
+        return self._outcomes
+
+
+class CodeOnly(Crm):
+    capabilities = frozenset({Capability.READS_BACK, Capability.CLEARS_BY_CODE})
+
+
+def test_what_a_crm_could_not_prove_stands_by_itself():
+    finding = check_crm(Crm(not_proven=["whether it may write", "which plan it is"]))
+
+    assert finding.not_proven == ("whether it may write", "which plan it is")
+    assert "may write" not in finding.text
+
+
+def test_a_sample_tells_record_and_names_of_fields_and_no_value(unassignment):
+    change = Change("17", {"code": "FRIEND-1", "mail": "ann@example.com"}, {"code": "", "mail": ""})
+    removed = Outcome(Result.REMOVED, change=change)
+    deleted = Outcome(Result.REMOVED, change=Change("18", {"code": "FRIEND-1"}, {}))
+    batch = [unassignment(f"rh_{number}") for number in range(3)]
+
+    finding, sample = check_sample(Crm(removed, deleted, Outcome.rejected("locked")), batch)
+
+    assert finding.exit_code == 0
+    assert [each.outcome for each in sample] == ["removed", "removed", "rejected"]
+    assert [each.record_id for each in sample] == ["17", "18", None]
+    assert [each.fields for each in sample] == [("code", "mail"), (), None]
+    assert [each.deletes for each in sample] == [False, True, False]
+    assert [each.reason for each in sample] == [None, None, "locked"]
+    assert "ann@example.com" not in repr((finding, sample))
+
+
+def test_a_contact_that_is_missing_may_be_so_for_want_of_an_address_that_is_not_kept(unassignment):
+    missing = Outcome(Result.CONTACT_NOT_FOUND)
+    batch = [unassignment("rh_1"), unassignment("rh_2", email="ann@example.com")]
+
+    _, (without, with_address) = check_sample(Crm(missing, missing), batch)
+
+    assert "e-mail address" in without.reason
+    assert with_address.reason is None
+
+
+def test_what_is_asked_of_voucherify_only_by_a_run_is_not_proven(unassignment):
+    finding, _ = check_sample(CodeOnly(Outcome(Result.REMOVED)), [unassignment()])
+
+    (sentence,) = finding.not_proven
+    assert "a run asks that" in sentence
+
+
+def test_without_an_unassignment_or_a_way_to_look_that_is_said(unassignment):
+    blind = Crm()
+    blind.capabilities = frozenset()
+
+    empty, nothing = check_sample(Crm(), [])
+    unseen, neither = check_sample(blind, [unassignment()])
+
+    assert (nothing, neither) == ((), ())
+    assert "no unassignment yet" in empty.text
+    assert "can't look without writing" in unseen.not_proven[0]
+    assert (empty.exit_code, unseen.exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CredentialsRefusedError("check the key"), 77),
+        (TellUserError("make the field"), 78),
+        (KeyError("ann@example.com"), 70),
+        (SystemExit("ann@example.com"), 70),
+    ],
+)
+def test_a_crm_that_fails_is_one_finding_among_others(unassignment, error, code):
+    finding, sample = check_sample(Crm(error=error), [unassignment()])
+
+    assert (finding.what, finding.exit_code, sample) == ("sample", code, ())
+    assert check_crm(Crm(error=error)).exit_code == code
+    assert "ann@example.com" not in finding.text + check_crm(Crm(error=error)).text
+
+
+def test_a_crm_that_answers_too_little_is_one_finding_too(unassignment):
+    finding, _ = check_sample(Crm(Outcome(Result.REMOVED)), [unassignment(), unassignment("rh_2")])
+
+    assert finding.exit_code == 70
+
+
+def test_a_crm_that_can_take_nothing_now_is_unavailable(unassignment):
+    finding, (sampled,) = check_sample(Crm(Outcome.retry("busy")), [unassignment()])
+
+    assert finding.exit_code == 69
+    assert (sampled.outcome, sampled.reason) == ("retry", "busy")
+
+
+def test_a_stop_is_no_finding(unassignment):
+    stop = ParkError("stopped by a signal", by="signal")
+
+    with pytest.raises(ParkError):
+        check_sample(Crm(error=stop), [unassignment()])

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.ledger.deliveries import Deliveries, Place
+from sync.ledger.deliveries import Deliveries, Place, sample
 from sync.ledger.destinations import admit, adopt
 from sync.ledger.letters import count_open, open_letters, revive_delivery
 from sync.ledger.reading import RunProgress
@@ -289,3 +289,20 @@ def test_an_assignment_that_is_not_newer_supersedes_nothing(
     store(unassigned(), assigned("rh_2", assigned_at=now - timedelta(days=days)))
 
     assert queue().due(now, 1, None)[0].unassignment.superseded_by is None
+
+
+def test_a_sample_is_what_is_pending_and_then_what_was_found_last(
+    store, queue, ledger, unassigned, now
+):
+    for number in range(6):
+        store(unassigned(f"rh_{number}", unassigned_at=now - timedelta(days=number)))
+    done = [Settlement(f"rh_{n}", Status.DELIVERED, Outcome(Result.REMOVED)) for n in (0, 2, 3, 5)]
+    queue().settle(done, now)
+
+    assert [each.holder_id for each in sample(ledger, "sql-1", 4)] == [
+        "rh_4",
+        "rh_1",
+        "rh_5",
+        "rh_3",
+    ]
+    assert [each.holder_id for each in sample(ledger, "sql-other", 2)] == ["rh_5", "rh_4"]

@@ -12,7 +12,8 @@ from sync.ledger.forgotten import Erased, forget, is_forgotten
 from sync.ledger.ledger import Ledger
 from sync.ledger.reading import RunProgress
 from sync.ledger.scratch import scratch_copy
-from sync.ledger.tables import assignments, customers, dead_letters, unassignments
+from sync.ledger.tables import assignments, changes, customers, dead_letters, unassignments
+from sync.model.change import Change
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome, Result
@@ -158,3 +159,32 @@ def test_an_assignment_of_a_forgotten_person_in_another_list_is_not_kept(
     reading.page_read("cust_1", [assigned(customer_id=FORGOTTEN)], None, now)
 
     assert rows(ledger, assignments) == []
+
+
+def test_what_was_changed_in_a_forgotten_person_s_records_goes_also_where_another_s_id_led_there(
+    ledger, rows, unassigned, now
+):
+    admit(ledger, "crm-1", now)
+    admit(ledger, "crm-2", now)
+    reading = RunProgress(ledger, "run-1", now)
+    # The second customer is the same contact of the first CRM.
+    for number in (1, 2, 3):
+        finding = unassigned(f"rh_{number}", customer_id=f"cust_{number}")
+        reading.page_read(f"cust_{number}", [finding], None, now)
+    for destination, records in (("crm-1", ("7", "7", "8")), ("crm-2", ("8", "7", "9"))):
+        queue = Deliveries(ledger, destination, "run-1")
+        queue.enqueue()
+        settled = [
+            Settlement(
+                f"rh_{number}",
+                Status.DELIVERED,
+                Outcome(Result.REMOVED, change=Change(record, {"code": "F"}, {"code": ""})),
+            )
+            for number, record in enumerate(records, start=1)
+        ]
+        queue.settle(settled, now)
+
+    forget(ledger, "cust_1", now, drop_pending=False)
+
+    left = [(each["destination"], each["record_id"]) for each in rows(ledger, changes)]
+    assert left == [("crm-1", "8"), ("crm-2", "7"), ("crm-2", "9")]

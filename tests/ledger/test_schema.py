@@ -16,7 +16,7 @@ from sync.errors import TellUserError
 from sync.ledger.opening import create_or_open, locks_of, make_engine, open_existing, upgrade
 from sync.ledger.schema import HEAD, MIGRATIONS, Schema, migrate, schema_of
 from sync.ledger.scratch import scratch_copy
-from sync.ledger.tables import metadata
+from sync.ledger.tables import changes, metadata
 
 OLD = "0000"
 FIRST = """
@@ -42,7 +42,7 @@ SECOND = """
 
     from sync.database import UtcDateTime
 
-    revision = "0001"
+    revision = "0002"
     down_revision = "0000"
 
 
@@ -62,7 +62,7 @@ def write_history(folder, second):
     versions = folder / "versions"
     versions.mkdir(parents=True)
     (versions / "0000_old.py").write_text(dedent(FIRST))
-    (versions / "0001_new.py").write_text(dedent(second))
+    (versions / "0002_new.py").write_text(dedent(second))
     import sync.ledger.migrations as real  # noqa: PLC0415  # only its folder is wanted
 
     env = Path(real.__file__).with_name("env.py")
@@ -261,3 +261,88 @@ def test_a_second_opening_migrates_nothing_and_copies_nothing(older, migrations,
     create_or_open(older, migrations=migrations).close()
 
     assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+@pytest.fixture
+def of_the_first_release(url):
+    """The URL of a ledger as the first release made and filled it, and what was in it."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        migrate(connection, target="0001")
+        for statement in FILLED:
+            connection.execute(sa.text(statement), {"at": "2026-03-09T12:00:00Z"})
+    engine.dispose()
+    return url
+
+
+FILLED = (
+    (
+        "INSERT INTO project (id, base_url, app_id, listing_whole, created_at)"
+        " VALUES (1, 'https://api.example', 'app', TRUE, :at)"
+    ),
+    "INSERT INTO destinations (destination, after_number, adopted_at) VALUES ('crm-1', 0, :at)",
+    (
+        "INSERT INTO unassignments (number, holder_id, event_id, role, customer_id, voucher_id,"
+        " code, assigned_at, unassigned_at, found_at, found_by)"
+        " VALUES (7, 'rh_1', 'e1', 'REFEREE', 'cust_1', 'v_1', 'F-1', :at, :at, :at, 'run-1')"
+    ),
+    (
+        "INSERT INTO deliveries (destination, holder_id, status, attempts, outcome, run_id)"
+        " VALUES ('crm-1', 'rh_1', 'delivered', 0, 'removed', 'run-1')"
+    ),
+    (
+        "INSERT INTO runs (run_id, kind, host, pid, destination, started_at)"
+        " VALUES ('run-1', 'run', 'host-a', 1, 'crm-1', :at)"
+    ),
+)
+
+
+def all_rows(engine):
+    tables = sa.MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        return {
+            each.name: [tuple(row) for row in connection.execute(sa.select(each))]
+            for each in tables.sorted_tables
+            if each.name not in {"alembic_version", "changes"}
+        }
+
+
+def test_the_ledger_of_the_first_release_keeps_every_row_and_learns_to_keep_changes(
+    of_the_first_release, rows
+):
+    engine = make_engine(of_the_first_release)
+    before = all_rows(engine)
+    assert schema_of(engine) == (Schema.OLDER, "0001")
+
+    upgrade(of_the_first_release, locks=locks_of(of_the_first_release))
+
+    after = all_rows(engine)
+    engine.dispose()
+    assert after == before
+    assert len(before["unassignments"]) == len(before["deliveries"]) == 1
+    with closing(open_existing(of_the_first_release)) as ledger:
+        assert rows(ledger, changes) == []
+        with ledger.read_only() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.on_a_file
+def test_a_run_takes_the_file_of_the_first_release_along_and_keeps_a_copy(
+    of_the_first_release, tmp_path
+):
+    with closing(create_or_open(of_the_first_release)) as ledger:
+        assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
+
+    copy = tmp_path / "ledger.db.before-0002-was-0001"
+    with closing(sqlite3.connect(copy)) as old:
+        assert old.execute("SELECT holder_id FROM unassignments").fetchall() == [("rh_1",)]
+
+
+@pytest.mark.on_a_server
+def test_a_run_on_a_server_leaves_the_upgrade_to_a_person(of_the_first_release):
+    with pytest.raises(TellUserError, match="run holdersync ledger upgrade") as told:
+        create_or_open(of_the_first_release)
+
+    assert told.value.exit_code == 78
