@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 from sync.crm.adapter import API_VERSION, Capability, Outcome
-from sync.crm.mapped import CrmBusyError, MappedWriter, Record, rules_of
-from sync.crm.mapping import Slot, SlotMapping
-from sync.crm.restoring import restore
+from sync.crm.mapped.mapping import Slot, SlotMapping
+from sync.crm.mapped.restoring import restore
+from sync.crm.mapped.writer import CrmBusyError, MappedWriter, Record, rules_of
 
 MAPPING = SlotMapping(
     find=("prop:vid = customer_id",),

@@ -12,7 +12,7 @@ import pytest
 
 from sync.cli import main
 from sync.cli.demo import believed
-from sync.crm.sql_rows import put_in, read_back
+from sync.crm.sql.believed import put_in, read_back
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sync import app
 from sync.cli.progress import QuietWatch
 from sync.cli.show import instant_text
 from sync.cli.terminal import say, table
-from sync.crm.sql_rows import Believed, put_in, read_back
+from sync.crm.sql.believed import Believed, put_in, read_back
 from sync.errors import TellUserError
 from sync.jobs.run import run
 from sync.jobs.selection import CustomerSource

@@ -23,10 +23,10 @@ GROUP = "holdersync.crm"
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
-        "http": "sync.crm.http:HttpAdapter",
-        "hubspot": "sync.crm.hubspot:HubSpotAdapter",
-        "salesforce": "sync.crm.salesforce:SalesforceAdapter",
-        "sql": "sync.crm.sql:SqlAdapter",
+        "http": "sync.crm.http.adapter:HttpAdapter",
+        "hubspot": "sync.crm.hubspot.adapter:HubSpotAdapter",
+        "salesforce": "sync.crm.salesforce.adapter:SalesforceAdapter",
+        "sql": "sync.crm.sql.adapter:SqlAdapter",
     }
 )
 """The adapters that come with the tool: name -> what an entry point would say."""

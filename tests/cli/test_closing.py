@@ -4,7 +4,7 @@ import pytest
 
 ADAPTER = """
 import threading
-from sync.crm.sql import SqlAdapter
+from sync.crm.sql.adapter import SqlAdapter
 
 calls = []
 

@@ -14,7 +14,7 @@ from functools import wraps
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
-from sync.crm.sql import SqlAdapter
+from sync.crm.sql.adapter import SqlAdapter
 from sync.ledger import schema
 from sync.ledger.lock import FileLocks
 from sync.ledger.server import ServerLocks

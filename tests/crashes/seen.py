@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Column, MetaData, Table, Text, inspect, select, text
 
-from sync.crm.sql_rows import COLUMNS, Believed
-from sync.crm.sql_table import metadata as crm_metadata
-from sync.crm.sql_table import voucher_assignments
+from sync.crm.sql.believed import COLUMNS, Believed
+from sync.crm.sql.table import metadata as crm_metadata
+from sync.crm.sql.table import voucher_assignments
 from sync.ledger import tables
 
 EFFECTS = Table("effects", MetaData(), Column("holder_id", Text, nullable=False))

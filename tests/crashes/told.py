@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sync.crm.adapter import Outcome
-from sync.crm.sql import SqlAdapter
+from sync.crm.sql.adapter import SqlAdapter
 
 
 class ToldSql(SqlAdapter):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sync.crm.sql import SqlAdapter, metadata, voucher_assignments
+from sync.crm.sql.adapter import SqlAdapter, metadata, voucher_assignments
 from sync.model.unassignment import (
     CampaignId,
     CustomerId,
@@ -18,8 +18,8 @@ from sync.model.unassignment import (
     Unassignment,
     VoucherId,
 )
-from tests.crm.hubspot_double import HubSpot
-from tests.crm.own_database import Own
+from tests.crm.hubspot.double import HubSpot
+from tests.crm.sql.own_database import Own
 from tests.ledgers import NoServerError
 from tests.mysql import MysqlServer, a_mysql
 

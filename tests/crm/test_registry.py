@@ -8,7 +8,7 @@ import pytest
 from sync.crm import registry
 from sync.crm.adapter import TellUserError
 from sync.crm.registry import BUILT_IN, adapter_class
-from sync.crm.sql import SqlAdapter
+from sync.crm.sql.adapter import SqlAdapter
 
 ADAPTER = """
     from sync.crm.adapter import Outcome, Result

@@ -10,7 +10,7 @@ from functools import partial
 
 from sync.app.wiring import IN_LINE
 from sync.cli.demo import believed
-from sync.crm.sql_rows import put_in
+from sync.crm.sql.believed import put_in
 from sync.jobs.enough import SAME_IN_A_ROW
 from sync.model.patience import Patience
 from sync.playground import Playground

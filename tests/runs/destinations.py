@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sync.crm.contract import Trouble
-from sync.crm.sql_rows import Believed, put_in, read_back
-from tests.crm.hubspot_account import OBJECT, furnish
-from tests.crm.hubspot_double import HubSpot
-from tests.crm.receiver import Receiver
-from tests.crm.salesforce_setup import ASSIGNMENT, salesforce
+from sync.crm.sql.believed import Believed, put_in, read_back
+from tests.crm.http.receiver import Receiver
+from tests.crm.hubspot.account import OBJECT, furnish
+from tests.crm.hubspot.double import HubSpot
+from tests.crm.salesforce.setup import ASSIGNMENT, salesforce
 from tests.runs.town import Fate
 
 SECRET = "s3cret-s3cret-s3cret"

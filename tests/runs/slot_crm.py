@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from sync.crm.adapter import API_VERSION, Capability, Outcome
-from sync.crm.mapped import CrmBusyError, MappedWriter, Record, rules_of
-from sync.crm.mapping import Slot, SlotMapping
+from sync.crm.mapped.mapping import Slot, SlotMapping
+from sync.crm.mapped.writer import CrmBusyError, MappedWriter, Record, rules_of
 
 FILE = "contacts.db"
 MAPPING = SlotMapping(find=("prop:customer_id = customer_id",), slot=(Slot(code="code"),))

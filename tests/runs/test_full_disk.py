@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync.crm.sql import SqlAdapter
+from sync.crm.sql.adapter import SqlAdapter
 from tests.shops import Result
 
 LIMITED = """

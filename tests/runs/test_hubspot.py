@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from tests.crm.hubspot_account import OBJECT
-from tests.crm.hubspot_double import HubSpot
-from tests.crm.hubspot_endpoints import Property
+from tests.crm.hubspot.account import OBJECT
+from tests.crm.hubspot.double import HubSpot
+from tests.crm.hubspot.endpoints import Property
 
 SLOTS = """
 find = ["prop:voucherify_id = customer_id"]

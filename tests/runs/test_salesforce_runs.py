@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.crm.salesforce_setup import ASSIGNMENT, running
+from tests.crm.salesforce.setup import ASSIGNMENT, running
 
 crm = pytest.fixture(running)
 

@@ -272,7 +272,7 @@ def test_a_crm_that_is_locked_is_left_behind(shop, matches_truth):
 ADAPTER = '''
 import time, threading
 from pathlib import Path
-from sync.crm.sql import SqlAdapter
+from sync.crm.sql.adapter import SqlAdapter
 
 
 def mark(adapter):

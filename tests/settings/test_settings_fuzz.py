@@ -43,7 +43,7 @@ RIGHT = {
     "VOUCHERIFY_CALLS_PER_CYCLE": COUNTS,
     "VOUCHERIFY_CYCLE_START_DAY": ["1", "31"],
     "VOUCHERIFY_RESERVE": ["30%", "99.999999999%", "200", "0"],
-    "HOLDERSYNC_CRM": ["sql", "sync.crm.sql:SqlAdapter", "their.module:Adapter"],
+    "HOLDERSYNC_CRM": ["sql", "sync.crm.sql.adapter:SqlAdapter", "their.module:Adapter"],
     "HOLDERSYNC_HOME": [".", "/tmp", "/"],
     "HOLDERSYNC_LEDGER_URL": URLS,
     "HOLDERSYNC_LOCK_URL": URLS,

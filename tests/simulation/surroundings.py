@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from sqlalchemy import Engine, event
 from urllib3 import HTTPResponse
 
-import sync.crm.sql
+import sync.crm.sql.adapter
 import sync.ledger.opening
 from sync.operate.stopping import Stop
 from sync.transport import Transport
@@ -197,7 +197,7 @@ def replaced():
             patch.setattr("tenacity.time", SimpleNamespace(monotonic=around.monotonic))
             transport = partial(Transport, clock=around.monotonic)
             patch.setattr("sync.app.wiring.Transport", transport)
-            for module in (sync.ledger.opening, sync.crm.sql):
+            for module in (sync.ledger.opening, sync.crm.sql.adapter):
                 patch.setattr(module, "make_engine", around.engines.lending(module.make_engine))
             yield around
     finally:

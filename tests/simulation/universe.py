@@ -11,7 +11,7 @@ from random import Random
 
 import sqlalchemy
 
-from sync.crm.sql import SqlAdapter, metadata
+from sync.crm.sql.adapter import SqlAdapter, metadata
 from sync.ledger.opening import create_or_open
 from sync.settings import load
 from tests.simulation.clock import Clock

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.crm.http import BATCH, HttpAdapter
+from sync.crm.http.adapter import BATCH, HttpAdapter
 from sync.ledger.letters import open_letters
-from tests.crm.receiver import Receiver
+from tests.crm.http.receiver import Receiver
 
 SECRET = "s3cret-s3cret-s3cret"
 

@@ -1,0 +1,1 @@
+"""Any HTTP endpoint as a CRM."""

@@ -1,0 +1,1 @@
+"""What a mapping says, and what follows from it in any CRM; knows no vendor."""

@@ -1,0 +1,400 @@
+"""What HubSpot refuses, is too busy for, or never answers; over real HTTP, on our double."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync.crm.adapter import CredentialsRefusedError, Outcome, Result, TellUserError, Undone
+from sync.crm.hubspot.adapter import PATIENCE
+from sync.crm.mapped.mapping import Slot, SlotMapping
+from tests.crm.hubspot.account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
+from tests.crm.hubspot.endpoints import Property
+
+READ = "POST crm/objects/contacts/batch/read"
+WRITE = "POST crm/objects/contacts/batch/update"
+ALONE = "PATCH crm/objects/contacts/ID"
+PROPERTIES = "GET crm/properties/contacts"
+HASTY = replace(PATIENCE, connect=0.5, read=0.2, answer=0.2, attempts=1)
+
+
+@pytest.fixture(autouse=True)
+def _furnished(hubspot):
+    furnish(hubspot)
+
+
+@pytest.fixture
+def adapter(hubspot):
+    made = []
+
+    def make(mapping=BY_CODE, **changes):
+        made.append(adapter_on(hubspot, mapping, **changes))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def holders(hubspot):
+    """Add contacts that hold the code, and give their ids."""
+    return lambda *who, **fields: [
+        hubspot.add(voucherify_id=each, voucher_code="FRIEND-1", **fields) for each in who
+    ]
+
+
+@pytest.fixture
+def of(unassignment):
+    return lambda *who: [
+        unassignment(f"rh_{number}", customer_id=each) for number, each in enumerate(who)
+    ]
+
+
+def results(outcomes):
+    return [each.result for each in outcomes]
+
+
+def many(count):
+    return [f"c{number}" for number in range(count)]
+
+
+# --- a rule of the account -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_a_rule_that_forbids_one_write_rejects_one_and_no_other(
+    hubspot, adapter, holders, of, partial
+):
+    hubspot.partial = partial
+    hubspot.properties["contacts"]["voucher_code"] = Property(required_if=("note", "vip"))
+    ids = holders(*many(100))
+    hubspot.edit(ids[41], note="vip")
+
+    outcomes = adapter().unassign(of(*many(100)))
+
+    assert results(outcomes[:41] + outcomes[42:]) == [Result.REMOVED] * 99
+    assert outcomes[41].result is Result.REJECTED
+    assert "VALIDATION_ERROR" in outcomes[41].reason
+    assert hubspot.shows(ids[41])["voucher_code"] == "FRIEND-1"
+    assert hubspot.calls[WRITE] + hubspot.calls[ALONE] == (1 if partial else 1 + 10 + 10)
+
+
+def test_an_error_of_a_batch_that_names_nobody_is_looked_into(hubspot, adapter, holders, of):
+    hubspot.partial, hubspot.blames = True, False
+    hubspot.properties["contacts"]["voucher_code"] = Property(required_if=("note", "vip"))
+    ids = holders(*many(5))
+    hubspot.edit(ids[3], note="vip")
+
+    outcomes = adapter().unassign(of(*many(5)))
+
+    assert results(outcomes) == [*[Result.REMOVED] * 3, Result.REJECTED, Result.REMOVED]
+    assert hubspot.calls == {READ: 2, WRITE: 1, ALONE: 1, PROPERTIES: 1}
+
+
+def test_an_answer_that_tells_of_nobody_is_looked_into(hubspot, adapter, holders, of):
+    ids = holders(*many(3))
+    hubspot.fail("batch/update", 200, {"status": "PENDING", "results": []})
+
+    assert results(adapter().unassign(of(*many(3)))) == [Result.REMOVED] * 3
+    assert not any(hubspot.shows(each).get("voucher_code") for each in ids)
+    assert hubspot.calls == {READ: 2, WRITE: 1, ALONE: 3}
+
+
+def test_a_rule_that_forbids_them_all_costs_no_more_calls_than_it_must(
+    hubspot, adapter, holders, of
+):
+    hubspot.properties["contacts"]["voucher_code"] = Property(required_if=True)
+    holders(*many(100))
+
+    assert results(adapter().unassign(of(*many(100)))) == [Result.REJECTED] * 100
+    assert hubspot.calls[WRITE] + hubspot.calls[ALONE] == 1 + 10 + 100
+
+
+def test_a_rejection_says_nothing_of_the_person(hubspot, adapter, holders, of):
+    hubspot.properties["contacts"]["voucher_code"] = Property(required_if=True)
+    holders("a")
+
+    assert adapter().unassign(of("a")) == [
+        Outcome.rejected(
+            "HubSpot refuses it (400 VALIDATION_ERROR): a rule of the account forbids what would "
+            "be written"
+        )
+    ]
+
+
+WRONG = {
+    "no property voucher_code": {"voucher_code": None},
+    "no property voucher_status": {"voucher_status": None},
+    "no property voucherify_id": {"voucherify_id": None},
+    "voucher_code can't be written": {"voucher_code": Property(read_only=True)},
+    'no option "unassigned"': {"voucher_status": Property("enumeration", options=("a",))},
+    "takes a date": {"voucher_ended_at": Property("date")},
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_the_mapping_got_wrong_stops_the_delivery_and_rejects_nobody(
+    hubspot, adapter, holders, of, *, says, count
+):
+    ids = holders(*many(count))
+    for name, broken in WRONG[says].items():
+        hubspot.properties["contacts"][name] = broken
+        if broken is None:
+            del hubspot.properties["contacts"][name]
+
+    with pytest.raises(TellUserError, match=says):
+        adapter(TOLD).unassign(of(*many(count)))
+    assert hubspot.calls[WRITE] + hubspot.calls[ALONE] <= 1
+    assert {hubspot.shows(each)["voucher_code"] for each in ids} == {"FRIEND-1"}
+
+
+# --- busy, and over a limit ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [("SECONDLY", 1), ("TEN_SECONDLY_ROLLING", 10)])
+@pytest.mark.parametrize("ending", ["batch/read", "batch/update"])
+def test_a_short_limit_is_waited_for(hubspot, adapter, holders, of, *, policy, seconds, ending):
+    holders("a", "b")
+    hubspot.limit(ending, policy)
+
+    assert results(adapter().unassign(of("a", "b"))) == [Result.REMOVED] * 2
+    assert sum(hubspot.waits) == pytest.approx(seconds + 0.5, abs=0.6)
+
+
+@pytest.mark.parametrize("ending", ["batch/read", "batch/update"])
+def test_the_limit_of_the_day_ends_this_delivery_at_once(hubspot, adapter, holders, of, ending):
+    holders("a", "b")
+    hubspot.limit(ending, "DAILY", times=9)
+
+    used_up = Outcome.retry("HubSpot's calls of the day are used up", timedelta(hours=1))
+    assert adapter().unassign(of("a", "b")) == [used_up] * 2
+    assert hubspot.waits == []
+    assert hubspot.calls.total() == (1 if ending == "batch/read" else 2)
+
+
+def test_a_limit_with_no_name_is_tried_again(hubspot, adapter, holders, of):
+    holders("a")
+    hubspot.fail("batch/read", 429, {"message": "slow down"}, times=2)
+
+    assert results(adapter().unassign(of("a"))) == [Result.REMOVED]
+
+
+def test_a_longer_wait_that_hubspot_asks_for_is_left_to_the_next_run(hubspot, adapter, holders, of):
+    holders("a")
+    hubspot.fail("batch/read", 477, times=9, Retry_After="7200")
+
+    (outcome,) = adapter().unassign(of("a"))
+
+    assert (outcome.result, outcome.after) == (Result.RETRY, timedelta(hours=2))
+    assert hubspot.waits == []
+
+
+@pytest.mark.parametrize("status", [423, 477, 500, 502, 503, 504, 524, 408])
+@pytest.mark.parametrize("ending", ["batch/read", "batch/update"])
+def test_a_call_that_hubspot_could_not_take_is_made_again(
+    hubspot, adapter, holders, of, *, status, ending
+):
+    holders("a", "b")
+    hubspot.fail(ending, status)
+
+    assert results(adapter().unassign(of("a", "b"))) == [Result.REMOVED] * 2
+
+
+def test_a_locked_account_gets_two_seconds(hubspot, adapter, holders, of):
+    holders("a")
+    hubspot.fail("batch/read", 423)
+
+    adapter().unassign(of("a"))
+
+    assert 2 <= sum(hubspot.waits) <= 3
+
+
+@pytest.mark.parametrize("ending", ["batch/read", "batch/update"])
+def test_a_hubspot_that_is_down_is_a_retry_for_all_and_writes_nothing(
+    hubspot, adapter, holders, of, ending
+):
+    ids = holders("a", "b")
+    hubspot.fail(ending, 503, times=99)
+
+    outcomes = adapter().unassign(of("a", "b", "nobody"))
+
+    expected = Result.RETRY if ending == "batch/read" else Result.CONTACT_NOT_FOUND
+    assert results(outcomes) == [Result.RETRY, Result.RETRY, expected]
+    assert "503" in outcomes[0].reason
+    assert {hubspot.shows(each)["voucher_code"] for each in ids} == {"FRIEND-1"}
+
+
+def test_somebody_who_can_not_be_read_for_now_is_not_called_missing(hubspot, adapter, of):
+    hubspot.add(OBJECT, holder_id="rh_0", status="assigned")
+    stuck = {"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": ["rh_0"]}}
+    hubspot.fail("batch/read", 207, {"results": [], "numErrors": 1, "errors": [stuck]})
+
+    (outcome,) = adapter(RECORDS).unassign(of("a"))
+
+    assert outcome == Outcome.retry("HubSpot could not read all of a batch (INTERNAL_ERROR)")
+    assert results(adapter(RECORDS).unassign(of("a"))) == [Result.REMOVED]
+
+
+def test_a_page_of_a_proxy_is_no_answer(hubspot, adapter, holders, of):
+    holders("a")
+    hubspot.fail("batch/read", 200, b"<html>hello</html>", times=2)
+
+    assert results(adapter().unassign(of("a"))) == [Result.REMOVED]
+
+
+def test_nobody_there_is_a_retry(adapter, of):
+    gone = adapter(base_url="http://127.0.0.1:9")
+
+    assert results(gone.unassign(of("a"))) == [Result.RETRY]
+
+
+# --- lost answers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_write_whose_answer_is_lost_is_told_as_what_it_was(
+    hubspot, adapter, holders, of, *, written, count
+):
+    ids = holders(*many(count))
+    hubspot.lose("batch/update" if count > 1 else "contacts/ID", written=written)
+
+    outcomes = adapter().unassign(of(*many(count)))
+
+    assert results(outcomes) == [Result.REMOVED] * count
+    assert [each.change.record_id for each in outcomes] == ids
+    assert not any(hubspot.shows(each).get("voucher_code") for each in ids)
+
+
+def test_a_time_that_hubspot_spells_anew_does_not_hide_what_was_written(
+    hubspot, adapter, holders, of
+):
+    holders("a", "b")
+    hubspot.lose("batch/update", times=2)
+    told = Slot(code="voucher_code", set={"voucher_ended_at": "1767225600123"})
+
+    outcomes = adapter(SlotMapping(find=FIND, slot=(told,))).unassign(of("a", "b"))
+
+    assert results(outcomes) == [Result.REMOVED] * 2
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_write_that_is_never_answered_is_looked_up_before_it_is_made_again(
+    hubspot, adapter, holders, of, written
+):
+    ids = holders(*many(2))
+    hubspot.silence("batch/update", times=1, written=written)
+
+    outcomes = adapter(patience=HASTY).unassign(of(*many(2)))
+
+    assert results(outcomes) == [Result.REMOVED] * 2
+    assert not any(hubspot.shows(each).get("voucher_code") for each in ids)
+
+
+def test_what_somebody_wrote_after_a_lost_answer_stays(hubspot, adapter, holders, of):
+    ann, bob = holders("a", "b")
+    hubspot.lose("batch/update", times=2)
+    hubspot.meanwhile("batch/read", lambda: None)
+    hubspot.meanwhile("batch/read", lambda: hubspot.edit(ann, voucher_code="NEWER"))
+
+    outcomes = adapter().unassign(of("a", "b"))
+
+    assert results(outcomes) == [Result.SUPERSEDED, Result.REMOVED]
+    assert hubspot.shows(ann)["voucher_code"] == "NEWER"
+    assert "voucher_code" not in hubspot.shows(bob)
+
+
+def test_what_was_written_one_by_one_stays_told_when_hubspot_goes_down(
+    hubspot, adapter, holders, of
+):
+    hubspot.properties["contacts"]["voucher_code"] = Property(required_if=("note", "vip"))
+    ids = holders(*many(4))
+    hubspot.edit(ids[0], note="vip")
+
+    def goes_down():
+        hubspot.fail("contacts/ID", 503, times=99)
+
+    for act in (None, None, goes_down):
+        hubspot.meanwhile("contacts/ID", act or (lambda: None))
+
+    assert results(adapter().unassign(of(*many(4)))) == [
+        Result.REJECTED,
+        Result.REMOVED,
+        Result.REMOVED,
+        Result.RETRY,
+    ]
+
+
+def test_what_was_written_stays_told_when_the_token_is_refused_after_it(
+    hubspot, adapter, holders, of
+):
+    ids = holders(*many(4))
+    hubspot.forbidden = {ids[0]}
+    for act in (None, None, lambda: hubspot.scopes.remove("write")):
+        hubspot.meanwhile("contacts/ID", act or (lambda: None))
+    ending = adapter()
+
+    outcomes = ending.unassign(of(*many(4)))
+
+    assert results(outcomes) == [Result.REJECTED, Result.REMOVED, Result.RETRY, Result.RETRY]
+    assert "crm.objects.contacts.write" in outcomes[3].reason
+    with pytest.raises(CredentialsRefusedError):
+        ending.unassign(of(*many(4)))
+
+
+def test_a_restore_that_hubspot_can_not_take_is_a_retry(hubspot, adapter, holders, of):
+    holders("a")
+    cleared = adapter()
+    changes = [each.change for each in cleared.unassign(of("a"))]
+    hubspot.fail("batch/read", 503, times=99)
+
+    assert [each.result for each in cleared.restore(changes, dry_run=False)] == [Undone.RETRY]
+
+
+def test_a_restore_that_a_rule_forbids_is_rejected(hubspot, adapter, holders, of):
+    numbers = SlotMapping(find=FIND, slot=(Slot(code="voucher_code", clear=("tier",)),))
+    hubspot.define("contacts", tier=Property("enumeration", options=("gold",)))
+    holders("a", tier="gold")
+    cleared = adapter(numbers)
+    changes = [each.change for each in cleared.unassign(of("a"))]
+    hubspot.properties["contacts"]["tier"] = Property("enumeration", options=("silver",))
+
+    assert [each.result for each in cleared.restore(changes, dry_run=False)] == [Undone.REJECTED]
+
+
+# --- the key -------------------------------------------------------------------------------------
+
+
+def test_a_token_that_hubspot_does_not_know_ends_the_delivery(hubspot, adapter, holders, of):
+    holders("a")
+    wrong = adapter(token="pat-s3cret")
+
+    with pytest.raises(CredentialsRefusedError, match=r"HUBSPOT_ACCESS_TOKEN \(401\)") as told:
+        wrong.unassign(of("a"))
+    assert "s3cret" not in str(told.value)
+    assert hubspot.calls.total() == 1
+
+
+@pytest.mark.parametrize(
+    ("mapping", "name"), [(BY_CODE, "contacts"), (RECORDS, "custom")], ids=["contacts", "custom"]
+)
+@pytest.mark.parametrize("missing", ["read", "write"])
+def test_a_missing_scope_ends_the_delivery_and_is_named(
+    hubspot, adapter, holders, of, *, mapping, name, missing
+):
+    ids = holders("a")
+    hubspot.add(OBJECT, holder_id="rh_0", status="assigned")
+    hubspot.scopes.remove(missing)
+
+    with pytest.raises(CredentialsRefusedError, match=rf"crm\.objects\.{name}\.{missing}"):
+        adapter(mapping).unassign(of("a"))
+    assert hubspot.shows(ids[0])["voucher_code"] == "FRIEND-1"
+
+
+def test_a_redirect_is_not_followed(hubspot, adapter, of):
+    hubspot.fail("batch/read", 302, Location="http://127.0.0.1:9/elsewhere")
+
+    with pytest.raises(TellUserError, match="HUBSPOT_BASE_URL leads to a redirect"):
+        adapter().unassign(of("a"))
