@@ -4,7 +4,8 @@ A destination gives its settings, takes in what a town's people hold, and says b
 shows as held; `calls` counts the reads and writes that it answered.
 """
 
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from sync.crm.contract import Trouble
@@ -73,6 +74,48 @@ class EmbeddedTable(Records):
         rows = read_back(self._file).values()
         held = {row.holder_id: row.customer_id for row in rows if row.status == "assigned"}
         return _by_person(people, held)
+
+    def stop(self):
+        pass
+
+
+class OwnTable(Slots):
+    """A merchant's own table of contacts, on SQLite."""
+
+    name = "sql, a table of contacts with holder ids"
+    missing = "contact_not_found"
+    calls = None
+
+    def __init__(self, home):
+        self._file = home / "shop.db"
+        (home / "contacts.toml").write_text(
+            'object = "contacts"\nfind = ["prop:shop_customer = customer_id"]\n[[slot]]\n'
+            'code = "voucher"\nholder_id = "holder"\nmatch = "holder_id"\n'
+        )
+        self.settings = {
+            "HOLDERSYNC_CRM": "sql",
+            "CRM_SQL_URL": f"sqlite:///{self._file}",
+            "CRM_SQL_MAPPING": str(home / "contacts.toml"),
+        }
+        self._do("CREATE TABLE contacts (id INTEGER PRIMARY KEY, shop_customer, voucher, holder)")
+
+    def _do(self, statement, rows=((),)):
+        with closing(sqlite3.connect(self._file)) as database, database:
+            return [each for row in rows for each in database.execute(statement, row)]
+
+    def believe(self, people):
+        known = [each for each in people if each.is_known]
+        shown = [(each.customer.customer_id, each.shown_before) for each in known]
+        self._do(
+            "INSERT INTO contacts (shop_customer, voucher, holder) VALUES (?, ?, ?)",
+            [(who, one and one.code, one and one.holder_id) for who, one in shown],
+        )
+
+    def held_by(self, people):
+        codes = dict(self._do("SELECT shop_customer, voucher FROM contacts"))
+        return {
+            each.customer.customer_id: codes.get(each.customer.customer_id) or "" for each in people
+        }
 
     def stop(self):
         pass
@@ -338,6 +381,7 @@ def _by_person(people, held):
 
 DESTINATIONS = (
     EmbeddedTable,
+    OwnTable,
     HubSpotSlots,
     HubSpotCodes,
     HubSpotRecords,

@@ -85,7 +85,7 @@ def test_each_crm_shows_the_truth_and_is_asked_no_more_than_it_takes(kind, taken
 def asked(crm):
     """Say what the CRM was asked, and hold it to what it may be."""
     if crm.calls is None:
-        return "in its own process"
+        return "a file of its own"
     batches = ceil(ENDED / crm.at_once)
     assert crm.calls.reads <= batches
     assert crm.calls.writes <= batches

@@ -10,15 +10,22 @@ import pytest
 from sync.crm.adapter import Capability, Result
 from sync.crm.contract import AdapterContract, Trouble
 from sync.crm.kit.hooks import Hooks
+from sync.crm.mapped.mapping import read_mapping
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = Path(__file__).parents[1] / "plugin_example"
 GUIDE = (ROOT / "sync" / "crm" / "README.md").read_text()
 
 
-def block(language):
-    """Give the one block of this language."""
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+def blocks(language, title):
+    """Give the blocks of this language under a heading."""
+    pattern = rf"^```{language}\n(.*?)^```$"
+    return re.findall(pattern, section(title), re.MULTILINE | re.DOTALL)
+
+
+def block(language, title):
+    """Give the one block of this language under a heading."""
+    (text,) = blocks(language, title)
     return text
 
 
@@ -47,7 +54,7 @@ def run_file(tmp_path):
 
 
 def test_the_file_of_the_guide_passes_as_the_guide_says(run_file):
-    last, failed = run_file(block("python"))
+    last, failed = run_file(block("python", "From nothing to a passing adapter"))
 
     assert failed == set()
     said = re.search(r"It ends with `(.+?)`", GUIDE)[1]
@@ -63,7 +70,7 @@ def test_the_file_of_the_guide_passes_as_the_guide_says(run_file):
     ],
 )
 def test_what_the_guide_breaks_fails_the_scenario_that_it_says(run_file, old, new, scenario):
-    text, changed = re.subn(old, new, block("python"))
+    text, changed = re.subn(old, new, block("python", "From nothing to a passing adapter"))
     assert changed == 1
 
     _, failed = run_file(text)
@@ -81,10 +88,10 @@ def code_of(text):
 def test_the_file_of_the_guide_is_the_example_that_is_installed():
     parts = [EXAMPLE / "phonebook_crm.py", EXAMPLE / "test_phonebook_crm.py"]
 
-    assert code_of(block("python")) == [
+    assert code_of(block("python", "From nothing to a passing adapter")) == [
         line for each in parts for line in code_of(each.read_text())
     ]
-    assert block("toml") == (EXAMPLE / "pyproject.toml").read_text()
+    assert block("toml", "Use it") == (EXAMPLE / "pyproject.toml").read_text()
 
 
 def test_the_guide_and_the_kit_number_the_scenarios_alike():
@@ -116,3 +123,13 @@ def test_the_guide_explains_each_hook():
     named = {each for each in hooks if not each.startswith("_")}
 
     assert [each for each in named if f"`{each}" not in section("What the file says")] == []
+
+
+def test_each_mapping_of_the_guide_can_be_taken_as_it_is(tmp_path):
+    shown = blocks("toml", "The CRMs that come with it")
+    for text in shown:
+        file = tmp_path / "mapping.toml"
+        file.write_text(text)
+        read_mapping(file, "HUBSPOT_MAPPING", of_a_table=True)
+
+    assert len(shown) == 6
