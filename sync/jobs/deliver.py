@@ -224,8 +224,10 @@ class Deliverer:
 
     def _count_failures(self) -> None:
         succeeded = any(self._results[result] for result in FINAL)
-        if succeeded and self._retried:
-            again = [failed_once_more(*each) for each in self._retried]
+        # A CRM that names a time is over its limit: that is no failure of what it did not take.
+        failed = [each for each in self._retried if each[1].outcome.after is None]
+        if succeeded and failed:
+            again = [failed_once_more(*each) for each in failed]
             self._new_letters += self._deliveries.settle(again, self._now())
 
     def _held_back(self, by_campaign: Mapping[str, int]) -> Delivered:

@@ -52,5 +52,9 @@ class Outcome:
 
     @classmethod
     def retry(cls, reason: str, after: timedelta | None = None) -> "Outcome":
-        """Not now: stays pending."""
+        """Not now: stays pending.
+
+        With `after` the CRM is over its limit: no failure of what it did not take. Without it,
+        ten of them, in runs in which another unassignment was taken, make a dead letter.
+        """
         return cls(Result.RETRY, reason, after)

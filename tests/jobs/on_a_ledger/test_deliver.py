@@ -140,6 +140,18 @@ def test_a_failure_counts_only_if_another_delivery_succeeded(shop, find, deliver
     assert attempts() == 1
 
 
+def test_what_a_crm_over_its_limit_did_not_take_is_no_failure_of_it(shop, find, deliver, states):
+    find("rh_full")
+    for number in range(12):
+        find(f"rh_{number}")
+        shop.crm.answers["rh_full"] = [Outcome.retry("over the limit", timedelta(seconds=1))]
+        deliver()
+
+    attempts = {row["holder_id"]: row["attempts"] for row in shop.rows(deliveries)}
+    assert attempts["rh_full"] == 0
+    assert states()["rh_full"] == "pending"
+
+
 def test_the_tenth_counted_failure_is_a_dead_letter(shop, find, deliver, states):
     find("rh_bad")
     shop.crm.answers["rh_bad"] = [BUSY] * 30
