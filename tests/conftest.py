@@ -2,7 +2,9 @@
 
 import logging
 import os
+import tempfile
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 import structlog
@@ -95,6 +97,17 @@ def ledgers(request, tmp_path_factory):
     if request.config.getoption("--ledger") == "postgresql":
         return request.getfixturevalue("server")
     return FileLedgers(tmp_path_factory.mktemp("ledgers"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_temporary_folder():
+    # Whoever forgets a person asks whether anybody is at work on a copy of a ledger there.
+    with tempfile.TemporaryDirectory(prefix="holdersync-tests-") as name:
+        Path(name).chmod(0o755)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TMPDIR", name)
+            patch.setattr(tempfile, "tempdir", name)
+            yield
 
 
 @pytest.fixture(autouse=True)
