@@ -1,6 +1,5 @@
 """From Voucherify's activity to each CRM: 2,000 unassignments, the truth, and what it costs."""
 
-from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from tests.runs.destinations import (
     DESTINATIONS,
-    EmbeddedTable,
     HttpReceiver,
     HubSpotCodes,
     HubSpotSlots,
@@ -103,41 +101,6 @@ def test_a_second_run_asks_only_for_who_was_not_there(taken_to):
     assert not any(again.json["outcomes"].values())
     assert crm.calls == before
     assert differences(crm, people) == {}
-
-
-def test_a_new_crm_waits_for_a_person_and_then_hears_what_was_asked_for(taken_to):
-    shop, _, people = taken_to(EmbeddedTable, ended=60, kept=5)
-    shop.run()
-    since = shop.playground.world.now - timedelta(days=1)
-    early = [each for each in people if each.fate is Fate.LOST]
-    late = [each for each in people if each.fate is Fate.KEPT]
-    for each in late:
-        shop.playground.unassign(each.holder.holder_id)
-    shop.run()
-    hubspot = HubSpotSlots(shop.home)
-    try:
-        hubspot.believe(people)
-        before = hubspot.held_by(people)
-        shop.settings |= hubspot.settings
-
-        refused, calls = shop.calls_of(shop.run)
-
-        assert refused.code == 78
-        assert "holdersync adopt --since" in refused.err
-        assert calls == 0
-        assert hubspot.calls.reads == hubspot.calls.writes == 0
-
-        assert shop.command("adopt", "--since", f"{since:%Y-%m-%d}").code == 0
-        adopted = shop.run()
-
-        assert adopted.code == 0
-        assert adopted.json["outcomes"]["removed"] == len(late)
-        after = hubspot.held_by(people)
-        changed = {who for who, code in after.items() if code != before[who]}
-        assert changed == {each.customer.customer_id for each in late}
-        assert all(after[each.customer.customer_id] for each in early)
-    finally:
-        hubspot.stop()
 
 
 @pytest.mark.parametrize("kind", [HubSpotCodes, HttpReceiver], ids=lambda kind: kind.name)

@@ -125,25 +125,6 @@ def test_each_record_shows_what_became_of_its_assignment(hubspot, delivered, see
     require_few_calls(hubspot, OBJECT, result.json)
 
 
-def test_a_hubspot_that_is_down_loses_nothing_and_the_next_run_delivers(hubspot, delivered):
-    def fill(world):
-        for row in world.crm_today:
-            hubspot.add(OBJECT, holder_id=row.holder_id, status="assigned")
-        hubspot.fail("batch/read", 503, times=3)
-
-    shop, first = delivered(RECORDS, fill, customers=40)
-    assert first.code == 69
-    assert not any(row["status"] == "unassigned" for row in hubspot.objects[OBJECT].values())
-
-    second = shop.run()
-
-    assert second.code == 0
-    assert second.json["events"]["new"] == 0
-    assert second.json["pending"] == 0
-    ended = [row for row in shop.world.crm_today if is_ended(shop.world.truth[row.holder_id])]
-    assert second.json["outcomes"]["removed"] == len(ended)
-
-
 @pytest.mark.parametrize("wanted", ["all", "half", "nothing"])
 def test_who_changes_from_the_table_to_hubspot_says_what_hubspot_is_to_hear(hubspot, shop, wanted):
     shop.run()
