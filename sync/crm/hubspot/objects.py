@@ -82,15 +82,17 @@ class HubSpotObjects:
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
         """Write all in one call; what HubSpot refuses is told apart in smaller ones."""
-        now = self._clock()
-        oldest = min(self._read_at.pop(each.record_id, now) for each in changes)
-        if now - oldest > FRESH_FOR:
+        if self._is_old(changes):
             return self._looked_at(changes, self._update)
         try:
             return self._update(changes)
         except CrmBusyError as busy:
             self._pause(busy)
             return self._looked_at(changes, self._update)
+
+    def _is_old(self, changes: Sequence[Change]) -> bool:
+        now = self._clock()
+        return any(now - self._read_at.get(each.record_id, now) > FRESH_FOR for each in changes)
 
     def _pause(self, busy: CrmBusyError) -> None:
         pause = busy.outcome.after or timedelta(0)
@@ -104,7 +106,7 @@ class HubSpotObjects:
     ) -> Told:
         """Write what still shows what was read, and tell of the rest what became of it."""
         fields = list(dict.fromkeys(name for each in changes for name in each.after))
-        found = self._finder.find(None, [each.record_id for each in changes], fields)
+        found = self.find(None, [each.record_id for each in changes], fields)
         told: dict[int, Outcome | None] = {}
         still: dict[int, Change] = {}
         for at, change in enumerate(changes):
@@ -154,7 +156,9 @@ class HubSpotObjects:
         for part in in_parts(changes, size):
             if failed is None:
                 try:
-                    told += self._update(part)
+                    # Many small calls take a while, in which the last ones may get something newer.
+                    is_old = self._is_old(part)
+                    told += self._looked_at(part, self._update) if is_old else self._update(part)
                     continue
                 except CrmBusyError as busy:
                     failed = busy.outcome

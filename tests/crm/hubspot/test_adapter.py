@@ -416,6 +416,24 @@ def test_what_changed_before_the_writing_is_seen_if_the_reading_is_some_seconds_
     assert "voucher_code" not in hubspot.shows(bob)
 
 
+def test_what_changed_while_a_refused_batch_is_told_apart_is_seen(hubspot, adapter, holder, of):
+    first, *others, last = [holder(f"c{number}") for number in range(100)]
+    hubspot.forbidden.add(first)
+
+    def somebody_writes():
+        hubspot.wait(6)
+        hubspot.edit(last, voucher_code="NEWER")
+
+    for act in (lambda: None, lambda: None, somebody_writes):
+        hubspot.meanwhile("batch/update", act)
+
+    told = results(adapter().unassign(of(*(f"c{number}" for number in range(100)))))
+
+    assert told == [Result.REJECTED, *[Result.REMOVED] * 98, Result.SUPERSEDED]
+    assert hubspot.shows(last)["voucher_code"] == "NEWER"
+    assert not any("voucher_code" in hubspot.shows(each) for each in others)
+
+
 def test_a_contact_that_went_meanwhile_is_not_found(hubspot, adapter, holder, of):
     ann = holder("a")
     holder("b")
