@@ -22,9 +22,9 @@ from sync.crm.adapter import (
     Result,
     TellUserError,
 )
-from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of
+from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of, rows_of
 from sync.crm.hubspot.find import AT_ONCE, SMALLER, HubSpotFinder
-from sync.crm.hubspot.properties import Properties, rows_of
+from sync.crm.hubspot.properties import Properties
 from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, Record, in_parts
 
 FRESH_FOR = 5.0
@@ -119,7 +119,9 @@ class HubSpotObjects:
                 is_written = self._shows(hits[0].fields, change.after)
                 told[at] = None if is_written else LOST_RACE
         if still:
-            told |= zip(still, self._or_busy(list(still.values()), write), strict=True)
+            is_any_written = None in told.values()
+            answers = self._or_later(list(still.values()), write, is_any_written=is_any_written)
+            told |= zip(still, answers, strict=True)
         return [told[at] for at in range(len(changes))]
 
     def _shows(self, shown: Fields, wanted: Fields) -> bool:
@@ -129,13 +131,23 @@ class HubSpotObjects:
             if name not in self._told
         )
 
-    def _or_busy(
-        self, changes: Sequence[Change], write: Callable[[Sequence[Change]], Told]
+    def _or_later(
+        self,
+        changes: Sequence[Change],
+        write: Callable[[Sequence[Change]], Told],
+        *,
+        is_any_written: bool,
     ) -> Told:
+        """Write; an error for a person stops these alone where others were written already."""
         try:
             return write(changes)
         except CrmBusyError as busy:
-            return [busy.outcome] * len(changes)
+            outcome = busy.outcome
+        except (TellUserError, CredentialsRefusedError) as error:
+            if not is_any_written:
+                raise
+            outcome = Outcome.retry(str(error))
+        return [outcome] * len(changes)
 
     def _update(self, changes: Sequence[Change]) -> Told:
         if len(changes) == 1:
@@ -187,7 +199,11 @@ class HubSpotObjects:
                 unknown.append(change)
         if unknown:
             # It may have been merged in this moment, and what is left may show something newer.
-            answers = self._or_busy(unknown, lambda each: self._looked_at(each, self._singly))
+            answers = self._or_later(
+                unknown,
+                lambda each: self._looked_at(each, self._singly),
+                is_any_written=None in told.values(),
+            )
             told |= zip((each.record_id for each in unknown), answers, strict=True)
         return [told[each.record_id] for each in changes]
 

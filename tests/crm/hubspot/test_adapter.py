@@ -6,7 +6,7 @@ import math
 import pytest
 
 from sync.crm.adapter import Capability, Outcome, Result, TellUserError, Undone
-from sync.crm.hubspot.find import MOST_FOUND
+from sync.crm.hubspot.search import MOST_FOUND
 from sync.crm.mapped.mapping import Slot, SlotMapping
 from tests.crm.hubspot.account import (
     BY_CODE,

@@ -55,6 +55,10 @@ def results(outcomes):
     return [each.result for each in outcomes]
 
 
+def found_by(rule):
+    return SlotMapping(find=(rule,), slot=BY_CODE.slot).find
+
+
 def many(count):
     return [f"c{number}" for number in range(count)]
 
@@ -191,6 +195,30 @@ def test_a_longer_wait_that_hubspot_asks_for_is_left_to_the_next_run(hubspot, ad
     assert hubspot.waits == []
 
 
+def test_no_wait_that_hubspot_asks_for_is_longer_than_a_day(hubspot, adapter, holders, of):
+    holders("a")
+    hubspot.fail("batch/read", 429, times=9, Retry_After="999999")
+
+    assert [each.after for each in adapter().unassign(of("a"))] == [timedelta(days=1)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_write_that_is_answered_without_a_body_is_looked_up(hubspot, adapter, holders, of, count):
+    ids = holders(*many(count))
+    ending = "batch/update" if count > 1 else "contacts/ID"
+
+    def is_applied(batch):
+        for each in ids:
+            hubspot.edit(each, voucher_code="")
+        return batch
+
+    ending_them = adapter()
+    ending_them.ask_by(is_applied)
+    hubspot.fail(ending, 204, times=2)
+
+    assert results(ending_them.unassign(of(*many(count)))) == [Result.REMOVED] * count
+
+
 @pytest.mark.parametrize("status", [423, 477, 500, 502, 503, 504, 524, 408])
 @pytest.mark.parametrize("ending", ["batch/read", "batch/update"])
 def test_a_call_that_hubspot_could_not_take_is_made_again(
@@ -235,6 +263,73 @@ def test_somebody_who_can_not_be_read_for_now_is_not_called_missing(hubspot, ada
 
     assert outcome == Outcome.retry("HubSpot could not read all of a batch (INTERNAL_ERROR)")
     assert results(adapter(RECORDS).unassign(of("a"))) == [Result.REMOVED]
+
+
+NO_WHOLE_ANSWER = [
+    {},
+    {"results": None},
+    {"status": "PENDING", "results": []},
+    {"status": "CANCELED", "results": []},
+]
+
+
+@pytest.mark.parametrize("body", NO_WHOLE_ANSWER)
+@pytest.mark.parametrize("find", [*FIND, "prop:shop_id = source_id"])
+def test_nobody_is_called_missing_by_an_answer_that_is_not_whole(hubspot, adapter, of, body, find):
+    ann = hubspot.add(voucherify_id="a", shop_id="shop-7", voucher_code="FRIEND-1")
+    hubspot.fail("batch/read" if find in FIND else "search", 200, body)
+
+    outcomes = adapter(BY_CODE.model_copy(update={"find": found_by(find)})).unassign(of("a"))
+
+    assert results(outcomes) == [Result.RETRY]
+    assert hubspot.shows(ann)["voucher_code"] == "FRIEND-1"
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 415, 451])
+@pytest.mark.parametrize("find", ["email = email", *FIND, "record_id = source_id"])
+def test_nobody_is_called_missing_where_no_question_is_answered(
+    hubspot, adapter, of, *, status, find
+):
+    batch = [replace(each, source_id="123") for each in of("a", "b")]
+    asking = adapter(BY_CODE.model_copy(update={"find": found_by(find)}))
+
+    with (
+        hubspot.always(ending="batch/read", answer=(status, {}, {})),
+        pytest.raises(TellUserError, match=f"{status}.*version 2026-09"),
+    ):
+        asking.unassign(batch)
+
+
+@pytest.mark.parametrize("find", [*FIND, "email = email"])
+def test_one_odd_value_alone_finds_nobody_and_stops_nothing(hubspot, adapter, of, find):
+    hubspot.properties["contacts"]["voucherify_id"].kind = "number"
+    hubspot.fail("batch/read", 400, {"category": "VALIDATION_ERROR"})
+    asking = adapter(BY_CODE.model_copy(update={"find": found_by(find)}))
+
+    assert results(asking.unassign(of("no-number"))) == [Result.CONTACT_NOT_FOUND]
+
+
+def test_an_email_is_unique_to_contacts_alone(hubspot, adapter, of):
+    hubspot.define("companies", "email", "voucher_code")
+    first, second = (
+        hubspot.add("companies", email="ann@example.com", voucher_code="FRIEND-1") for _ in range(2)
+    )
+    by_email = SlotMapping(
+        object="companies", find=("email = email",), slot=(Slot(code="voucher_code"),)
+    )
+
+    assert results(adapter(by_email).unassign(of("a"))) == [Result.REJECTED]
+    hubspot.remove(second, "companies")
+    assert results(adapter(by_email).unassign(of("a"))) == [Result.REMOVED]
+    assert "voucher_code" not in hubspot.shows(first, "companies")
+
+
+@pytest.mark.parametrize("shown", [12345, 1.5, True, ["FRIEND-1"]])
+def test_a_value_that_is_no_text_is_not_taken_for_an_empty_field(hubspot, adapter, of, shown):
+    ann = hubspot.add(voucherify_id="a")
+    hubspot.objects["contacts"][ann]["voucher_code"] = shown
+
+    assert results(adapter().unassign(of("a"))) == [Result.SUPERSEDED]
 
 
 def test_a_page_of_a_proxy_is_no_answer(hubspot, adapter, holders, of):
@@ -342,6 +437,21 @@ def test_what_was_written_stays_told_when_the_token_is_refused_after_it(
     assert "crm.objects.contacts.write" in outcomes[3].reason
     with pytest.raises(CredentialsRefusedError):
         ending.unassign(of(*many(4)))
+
+
+def test_what_a_batch_wrote_stays_told_when_the_token_is_refused_at_what_it_left(
+    hubspot, adapter, holders, of
+):
+    hubspot.partial, hubspot.blames = True, False
+    ids = holders(*many(3))
+    hubspot.forbidden = {ids[2]}
+    hubspot.meanwhile("batch/read", lambda: None)
+    hubspot.meanwhile("batch/read", hubspot.scopes.clear)
+
+    outcomes = adapter().unassign(of(*many(3)))
+
+    assert results(outcomes) == [Result.REMOVED, Result.REMOVED, Result.RETRY]
+    assert [each.change is not None for each in outcomes] == [True, True, False]
 
 
 def test_a_restore_that_hubspot_can_not_take_is_a_retry(hubspot, adapter, holders, of):
