@@ -5,6 +5,7 @@ another's effect and become one write. Between reading and writing somebody else
 field; where a CRM has no write that compares, that moment stays.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -119,7 +120,7 @@ class _Work:
     """One batch on its way; the numbers are places in it.
 
     `found` are the ids of records, `read` each record as it was read last, `shown` what it will
-    show, and `by_writing` whose answer is true once it is written.
+    show, `changing` how many change it, and `by_writing` whose answer is true once it is written.
     """
 
     batch: list[Unassignment]
@@ -128,6 +129,7 @@ class _Work:
     read: dict[str, Record] = field(default_factory=dict)
     shown: dict[str, dict[str, str]] = field(default_factory=dict)
     changes: dict[str, dict[str, str]] = field(default_factory=dict)
+    changing: Counter[str] = field(default_factory=Counter)
     deleted: set[str] = field(default_factory=set)
     by_writing: set[int] = field(default_factory=set)
 
@@ -186,8 +188,12 @@ class MappedWriter:
     def _unassigned(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         work = self._decided(batch)
         failed = write_all(self._records, work.to_write())
-        for at in work.by_writing:
-            outcome = failed.get(work.found[at], work.outcomes[at])
+        for at in sorted(work.by_writing):
+            who = work.found[at]
+            outcome = failed.get(who, work.outcomes[at])
+            if outcome.result is Result.REJECTED and work.changing[who] > 1:
+                # Which of those that share the write is refused shows one after the other.
+                (outcome,) = self._again([batch[at]])
             is_gone = outcome.result is Result.CONTACT_NOT_FOUND
             work.outcomes[at] = self._rules.nobody if is_gone else outcome
         return work.told()
@@ -260,5 +266,6 @@ class MappedWriter:
         change = Change(who, dict(before), dict(decision.changes))
         work.outcomes[at] = Outcome(decision.outcome.result, decision.outcome.reason, None, change)
         work.by_writing.add(at)
+        work.changing[who] += 1
         shown |= decision.changes
         changes |= decision.changes
