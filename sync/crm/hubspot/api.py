@@ -158,6 +158,13 @@ def category_of(error: Mapping[str, Any]) -> str:
     return _word(error.get("category"))
 
 
+def named_by(error: Mapping[str, Any]) -> list[str]:
+    """Give the ids that one error in an answer names."""
+    context = error.get("context")
+    ids = context.get("ids") if isinstance(context, Mapping) else None
+    return [str(each) for each in ids] if isinstance(ids, list) else []
+
+
 def rows_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """Give the objects of a list in an answer; what is none is left out."""
     rows = body.get(name)
@@ -165,12 +172,27 @@ def rows_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def require_whole(answer: Mapping[str, Any]) -> None:
-    """See that who is not among the rows is not there, and not only out of reach for now."""
+    """See that an answer has rows, and all of them."""
     if not isinstance(answer.get("results"), list) or answer.get("status", COMPLETE) != COMPLETE:
         raise CrmBusyError(Outcome.retry("HubSpot gave no whole answer to a question"))
-    for category in map(category_of, rows_of(answer, "errors")):
+
+
+def unread_in(answer: Mapping[str, Any]) -> Mapping[str, Outcome]:
+    """Give the ids that are not among the rows, and yet may be there, with what follows.
+
+    Raises:
+        CrmBusyError: it is not told which they are.
+    """
+    unread: dict[str, Outcome] = {}
+    for error in rows_of(answer, "errors"):
+        category = category_of(error)
         if category and category not in NOBODY:
-            raise CrmBusyError(Outcome.retry(f"HubSpot could not read all of a batch ({category})"))
+            later = Outcome.retry(f"HubSpot could not read all of a batch ({category})")
+            ids = named_by(error)
+            if not ids:
+                raise CrmBusyError(later)
+            unread |= dict.fromkeys(ids, later)
+    return unread
 
 
 def _asked_for(error: BaseException | None) -> timedelta | None:

@@ -14,11 +14,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from sync.crm.adapter import TellUserError
-from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, require_whole, rows_of
+from sync.crm.adapter import Outcome, TellUserError
+from sync.crm.hubspot.api import (
+    VERSION,
+    HubSpotApi,
+    RefusedError,
+    require_whole,
+    rows_of,
+    unread_in,
+)
 from sync.crm.hubspot.properties import EMAIL, Properties
 from sync.crm.hubspot.search import HubSpotSearch, id_of
-from sync.crm.mapped.writer import Record, in_parts
+from sync.crm.mapped.writer import CrmBusyError, Record, in_parts
 
 AT_ONCE = 100
 """Inputs that one batch takes, and values of one search."""
@@ -35,6 +42,8 @@ AN_EMAIL, A_NUMBER = "nobody@example.com", "1"
 """What no property refuses to be asked for: the one e-mail addresses, the other all else."""
 LISTED = ";"
 LONGEST_ID = 18
+
+Found = Mapping[str, Sequence[Record] | Outcome]
 
 
 class HubSpotFinder:
@@ -63,10 +72,9 @@ class HubSpotFinder:
         self._search = HubSpotSearch(api, object_type, properties, wait=wait, clock=clock)
         self._unique: set[str] = set()
         self._answered: set[str | None] = set()
+        self._unread: dict[str, Outcome] = {}
 
-    def find(
-        self, where: str | None, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
+    def find(self, where: str | None, values: Sequence[str], fields: Sequence[str]) -> Found:
         """Give the objects whose property `where` (None: the record id) holds each value.
 
         Raises:
@@ -74,9 +82,13 @@ class HubSpotFinder:
             CredentialsRefusedError: it refuses the token.
             TellUserError: it has no such property, or no such objects.
         """
+        self._unread.clear()
         if where is None:
-            return self._by_id(values, fields)
-        return self._by_property(where, values, fields)
+            found = self._by_id(values, fields)
+        else:
+            found = self._by_property(where, values, fields)
+        unread = {value: self._unread.get(_spelt(where, value)) for value in values}
+        return {**found, **{value: later for value, later in unread.items() if later}}
 
     def _by_id(
         self, values: Sequence[str], fields: Sequence[str]
@@ -174,6 +186,7 @@ class HubSpotFinder:
             raise self._unanswered(refused) from None
         require_whole(answer)
         self._answered.add(how.get("idProperty"))
+        self._unread |= unread_in(answer)
         rows = rows_of(answer, "results")
         if any(_lacks(row, set(properties) - NOT_OURS) for row in rows):
             # A property that is not there reads like an empty one: there would be nothing to do.
@@ -193,6 +206,9 @@ class HubSpotFinder:
         rows: list[Mapping[str, Any]] = []
         for part in in_parts(ids, AT_ONCE):
             rows += self._read(part, [*fields, where], {})
+        if self._unread:
+            # Of which values they are is not known.
+            raise CrmBusyError(next(iter(self._unread.values())))
         return _by_key(values, rows, fields, lambda row: [_text(row, where).strip()])
 
 

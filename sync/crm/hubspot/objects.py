@@ -22,10 +22,10 @@ from sync.crm.adapter import (
     Result,
     TellUserError,
 )
-from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of, rows_of
-from sync.crm.hubspot.find import AT_ONCE, SMALLER, HubSpotFinder
+from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of, named_by, rows_of
+from sync.crm.hubspot.find import AT_ONCE, SMALLER, Found, HubSpotFinder
 from sync.crm.hubspot.properties import Properties
-from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, Record, in_parts
+from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, in_parts
 
 FRESH_FOR = 5.0
 """Seconds after which what was read is read again before it is written."""
@@ -71,13 +71,12 @@ class HubSpotObjects:
         self._clock = clock
         self._read_at: dict[str, float] = {}
 
-    def find(
-        self, where: str | None, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
+    def find(self, where: str | None, values: Sequence[str], fields: Sequence[str]) -> Found:
         """Give the objects whose property `where` (None: the record id) holds each value."""
         asked_at = self._clock()
         found = self._finder.find(where, values, fields)
-        self._read_at |= {each.record_id: asked_at for hits in found.values() for each in hits}
+        lists = [hits for hits in found.values() if not isinstance(hits, Outcome)]
+        self._read_at |= {each.record_id: asked_at for hits in lists for each in hits}
         return found
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
@@ -111,7 +110,9 @@ class HubSpotObjects:
         still: dict[int, Change] = {}
         for at, change in enumerate(changes):
             hits = found.get(change.record_id, ())
-            if not hits:
+            if isinstance(hits, Outcome):
+                told[at] = hits
+            elif not hits:
                 told[at] = Outcome(Result.CONTACT_NOT_FOUND)
             elif self._shows(hits[0].fields, change.before):
                 still[at] = Change(hits[0].record_id, change.before, change.after)
@@ -226,10 +227,7 @@ def _blamed(answer: Mapping[str, Any]) -> Mapping[str, str]:
     """Give the category of each id that an error names."""
     blamed: dict[str, str] = {}
     for error in rows_of(answer, "errors"):
-        context = error.get("context")
-        ids = context.get("ids") if isinstance(context, Mapping) else None
-        for each in ids if isinstance(ids, list) else []:
-            blamed[str(each)] = category_of(error)
+        blamed |= dict.fromkeys(named_by(error), category_of(error))
     return blamed
 
 

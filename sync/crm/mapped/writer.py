@@ -60,10 +60,11 @@ class Records(Protocol):
 
     def find(
         self, where: str | None, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
+    ) -> Mapping[str, Sequence[Record] | Outcome]:
         """Give the records whose field `where` (None: the CRM's own id) holds exactly each value.
 
-        A value that nothing was found for may be left out.
+        A value that nothing was found for may be left out; for one that could not be asked for,
+        while others could, the `RETRY` that says why.
         """
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
@@ -219,11 +220,15 @@ class MappedWriter:
     def _find(self, work: _Work, rule: FindRule) -> None:
         named = {at: (getattr(work.batch[at], rule.known) or "").strip() for at in work.open()}
         values = list(dict.fromkeys(filter(None, named.values())))
-        hits: dict[str, Sequence[Record]] = {}
+        hits: dict[str, Sequence[Record] | Outcome] = {}
         for part in in_parts(values, self._records.at_once):
             hits |= self._records.find(rule.field, part, self._rules.fields)
         for at, value in named.items():
-            records = {record.record_id: record for record in hits.get(value, ())}
+            hit = hits.get(value, ())
+            if isinstance(hit, Outcome):
+                work.outcomes[at] = hit
+                continue
+            records = {record.record_id: record for record in hit}
             if len(records) > 1:
                 work.outcomes[at] = self._rules.several
             elif records:

@@ -143,8 +143,14 @@ class Endpoints:
         find = self._finding(kind, by)
         found = {each["id"]: find(each["id"]) for each in inputs}
         ids = dict.fromkeys(each for each in found.values() if each)
-        rows = [self._row(kind, each, asked.get("properties", [])) for each in ids]
-        return _answer(rows, _gone(kind, [asked for asked, each in found.items() if not each]))
+        errors = _gone(kind, [asked for asked, each in found.items() if not each])
+        broken = [asked for asked, each in found.items() if each in self.unreadable]
+        if broken:
+            errors.append(error(500, "INTERNAL_ERROR", ids=broken).body)
+        read = [each for each in ids if each not in self.unreadable]
+        return _answer(
+            [self._row(kind, each, asked.get("properties", [])) for each in read], errors
+        )
 
     def _finding(self, kind, by):
         if by is None:

@@ -55,6 +55,10 @@ def results(outcomes):
     return [each.result for each in outcomes]
 
 
+BY_ID = SlotMapping(find=("record_id = source_id",), slot=BY_CODE.slot)
+BY_SEARCH = SlotMapping(find=("prop:shop_id = source_id",), slot=BY_CODE.slot)
+
+
 def found_by(rule):
     return SlotMapping(find=(rule,), slot=BY_CODE.slot).find
 
@@ -263,6 +267,53 @@ def test_somebody_who_can_not_be_read_for_now_is_not_called_missing(hubspot, ada
 
     assert outcome == Outcome.retry("HubSpot could not read all of a batch (INTERNAL_ERROR)")
     assert results(adapter(RECORDS).unassign(of("a"))) == [Result.REMOVED]
+
+
+@pytest.mark.parametrize("mapping", [BY_CODE, BY_ID])
+def test_one_who_can_not_be_read_keeps_nobody_else_waiting(hubspot, adapter, of, mapping):
+    ids = [hubspot.add(voucherify_id=each, voucher_code="FRIEND-1") for each in many(3)]
+    batch = [replace(each, source_id=id_) for each, id_ in zip(of(*many(3)), ids, strict=True)]
+    hubspot.unreadable = {ids[1]}
+
+    outcomes = adapter(mapping).unassign(batch)
+
+    assert results(outcomes) == [Result.REMOVED, Result.RETRY, Result.REMOVED]
+    assert "INTERNAL_ERROR" in outcomes[1].reason
+    assert hubspot.shows(ids[1])["voucher_code"] == "FRIEND-1"
+
+
+def test_who_was_searched_and_can_not_be_read_is_not_called_missing(hubspot, adapter, of):
+    ids = [hubspot.add(shop_id=each, voucher_code="FRIEND-1") for each in ("a", "b")]
+    hubspot.unreadable = {ids[1]}
+    batch = [replace(each, source_id=each.customer_id) for each in of("a", "b")]
+
+    assert results(adapter(BY_SEARCH).unassign(batch)) == [Result.RETRY] * 2
+
+
+def test_who_can_not_be_read_before_a_late_writing_is_not_written(hubspot, adapter, holders, of):
+    ids = holders("a", "b")
+    slow = adapter()
+
+    def held_now(batch):
+        hubspot.wait(6)
+        hubspot.unreadable = {ids[1]}
+        return batch
+
+    slow.ask_by(held_now)
+
+    assert results(slow.unassign(of("a", "b"))) == [Result.REMOVED, Result.RETRY]
+    assert hubspot.shows(ids[1])["voucher_code"] == "FRIEND-1"
+
+
+def test_an_undo_calls_nobody_missing_who_can_not_be_read(hubspot, adapter, holders, of):
+    ids = holders("a")
+    ending = adapter()
+    (outcome,) = ending.unassign(of("a"))
+    hubspot.unreadable = set(ids)
+
+    assert [each.result for each in ending.restore([outcome.change], dry_run=False)] == [
+        Undone.RETRY
+    ]
 
 
 NO_WHOLE_ANSWER = [
