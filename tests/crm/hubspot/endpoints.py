@@ -19,6 +19,7 @@ class Property:
     kind: str = "string"
     unique: bool = False
     read_only: bool = False
+    calculated: bool = False
     options: tuple = ()
     required_if: object = None
     rules: tuple = ()
@@ -29,7 +30,7 @@ class Property:
             "label": name.title(),
             "type": self.kind,
             "hasUniqueValue": self.unique,
-            "calculated": False,
+            "calculated": self.calculated,
             "modificationMetadata": {"readOnlyValue": self.read_only},
             "options": [{"label": each, "value": each, "hidden": False} for each in self.options],
         }
@@ -275,7 +276,7 @@ class Endpoints:
 def _misfit(known, value):
     if known is None:
         return "PROPERTY_DOESNT_EXIST"
-    if known.read_only:
+    if known.read_only or known.calculated:
         return "READ_ONLY_VALUE"
     if value and known.options and not {*value.split(";")} <= {*known.options}:
         return "INVALID_OPTION"

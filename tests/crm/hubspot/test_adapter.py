@@ -325,6 +325,14 @@ def test_searches_leave_room_for_those_of_others(hubspot, adapter, holder, unass
     assert sum(hubspot.waits) == pytest.approx(6 * 0.25)
 
 
+def test_a_search_that_leads_to_the_same_page_again_ends(hubspot, adapter, unassignment):
+    page = {"total": 1, "results": [], "paging": {"next": {"after": "0"}}}
+    hubspot.fail("search", 200, page, times=9)
+
+    assert results(adapter(BY_SHOP).preview([unassignment()])) == [Result.CONTACT_NOT_FOUND]
+    assert hubspot.calls[SEARCH] == 1
+
+
 def test_more_hits_than_a_search_gives_are_several(hubspot, adapter, unassignment):
     for _ in range(MOST_FOUND + 1):
         hubspot._last_id += 1
@@ -364,6 +372,18 @@ def test_what_is_no_record_id_is_not_asked_for(hubspot, adapter, holder, unassig
 
     assert results(outcomes) == [Result.CONTACT_NOT_FOUND, Result.REMOVED]
     assert hubspot.calls == {READ: 1, ALONE: 1}
+
+
+def test_an_id_of_the_shop_that_hubspot_would_read_as_another_number_finds_nobody(
+    hubspot, adapter, holder, unassignment
+):
+    ann, bob = holder("a"), holder("b")
+    batch = [unassignment("rh_1", source_id=f"0{ann}"), unassignment("rh_2", source_id=bob)]
+
+    outcomes = adapter(BY_ID).unassign(batch)
+
+    assert results(outcomes) == [Result.CONTACT_NOT_FOUND, Result.REMOVED]
+    assert hubspot.shows(ann)["voucher_code"] == "FRIEND-1"
 
 
 def test_a_value_that_a_unique_property_can_not_have_finds_nobody_and_stops_no_other(

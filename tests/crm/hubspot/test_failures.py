@@ -136,6 +136,7 @@ WRONG = {
     "no property voucher_status": {"voucher_status": None},
     "no property voucherify_id": {"voucherify_id": None},
     "voucher_code can't be written": {"voucher_code": Property(read_only=True)},
+    "voucher_discount can't be written": {"voucher_discount": Property(calculated=True)},
     'no option "unassigned"': {"voucher_status": Property("enumeration", options=("a",))},
     "takes a date": {"voucher_ended_at": Property("date")},
 }
@@ -187,6 +188,16 @@ def test_a_limit_with_no_name_is_tried_again(hubspot, adapter, holders, of):
     hubspot.fail("batch/read", 429, {"message": "slow down"}, times=2)
 
     assert results(adapter().unassign(of("a"))) == [Result.REMOVED]
+
+
+@pytest.mark.parametrize("word", ["ANN SMITH", "ann", "ANN@EXAMPLE", "A" * 61, 7, None])
+def test_of_a_refusal_only_a_word_of_hubspots_own_is_repeated(hubspot, adapter, holders, of, word):
+    holders("a")
+    hubspot.fail("contacts/ID", 400, {"category": word, "errorType": word})
+
+    (outcome,) = adapter().unassign(of("a"))
+
+    assert outcome.reason.startswith("HubSpot refuses it (400 unknown): ")
 
 
 def test_a_longer_wait_that_hubspot_asks_for_is_left_to_the_next_run(hubspot, adapter, holders, of):

@@ -113,6 +113,7 @@ REFUSED = {
     f'{FIND}[[slot]]\ncode = "c"\nmulti = ""': "slot[1].multi: ",
     f'{FIND}[[slot]]\ncode = "c"\nclear = ["c"]': "slot[1]: the field c has two meanings",
     f'{FIND}[[slot]]\ncode = "c"\nset = {{ a = "{{email}}" }}': "slot[1].set.a: tells {email}",
+    'object = "o"\n[record]\nholder_id = "h"\nstatus = "s"\ndelete = true': "record: delete leaves",
     "find = [": "is no TOML",
     b"\xff": "is no TOML (not UTF-8)",
     f"a = {'[' * 9_999}": "is nested too deeply",
@@ -161,6 +162,13 @@ def test_only_another_meaning_is_another_destination(read):
     other = read(f'{FIND}[[slot]]\ncode = "d"\n')
 
     assert first.fingerprint() == same.fingerprint() != other.fingerprint()
+
+
+def test_a_later_version_of_this_tool_knows_the_same_destination(read):
+    slots = read(f'{FIND}[[slot]]\ncode = "c"\n')
+    records = read('object = "o"\n[record]\nholder_id = "h"\nstatus = "s"\n')
+
+    assert (slots.fingerprint(), records.fingerprint()) == ("9e232683", "b3dc8a18")
 
 
 def slot(campaign, code, more=""):

@@ -183,6 +183,15 @@ def test_a_crm_that_is_down_while_it_is_read_takes_nothing(end):
     assert book.calls["write"] == 0
 
 
+def test_who_was_found_waits_too_where_a_later_rule_could_not_be_asked(end, unassignment):
+    book = Book(holds("a"))
+    book.errors["find", 2] = CrmBusyError(RETRY)
+    by = mapping(find=("prop:vid = customer_id", "prop:shop = source_id"))
+
+    assert end(book, "a", unassignment("rh_2", customer_id="b"), by=by) == [Result.RETRY] * 2
+    assert book.rows["0"] == holds("a")
+
+
 def test_a_crm_that_goes_down_while_it_is_written_keeps_what_it_took(end):
     book = Book(*(holds(f"c{number}") for number in range(7)))
     book.errors["write", 2] = CrmBusyError(RETRY)
