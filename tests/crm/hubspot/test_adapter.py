@@ -9,24 +9,23 @@ from sync.crm.adapter import Capability, Outcome, Result, TellUserError, Undone
 from sync.crm.hubspot.search import MOST_FOUND
 from sync.crm.mapped.mapping import Slot, SlotMapping
 from tests.crm.hubspot.account import (
-    BY_CODE,
+    ALONE,
+    BY_EMAIL,
     BY_HOLDER,
+    BY_ID,
+    BY_SHOP,
     FIND,
     OBJECT,
+    PROPERTIES,
+    READ,
     RECORDS,
     TOLD,
-    adapter_on,
+    WRITE,
     furnish,
+    results,
 )
 
-READ = "POST crm/objects/contacts/batch/read"
-WRITE = "POST crm/objects/contacts/batch/update"
-ALONE = "PATCH crm/objects/contacts/ID"
 SEARCH = "POST crm/objects/contacts/search"
-PROPERTIES = "GET crm/properties/contacts"
-BY_SHOP = SlotMapping(find=("prop:shop_id = source_id",), slot=(Slot(code="voucher_code"),))
-BY_EMAIL = SlotMapping(find=("email = email",), slot=(Slot(code="voucher_code"),))
-BY_ID = SlotMapping(find=("record_id = source_id",), slot=(Slot(code="voucher_code"),))
 
 
 @pytest.fixture(autouse=True)
@@ -35,36 +34,11 @@ def _furnished(hubspot):
 
 
 @pytest.fixture
-def adapter(hubspot):
-    made = []
-
-    def make(mapping=BY_CODE, **changes):
-        made.append(adapter_on(hubspot, mapping, **changes))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
 def holder(hubspot):
     """Add a contact that holds the code of every unassignment here."""
     return lambda who, **fields: hubspot.add(
         voucherify_id=who, **({"voucher_code": "FRIEND-1"} | fields)
     )
-
-
-@pytest.fixture
-def of(unassignment):
-    """Unassignments of these customers."""
-    return lambda *who: [
-        unassignment(f"rh_{number}", customer_id=each) for number, each in enumerate(who)
-    ]
-
-
-def results(outcomes):
-    return [each.result for each in outcomes]
 
 
 # --- slots ---------------------------------------------------------------------------------------

@@ -8,13 +8,24 @@ import pytest
 from sync.crm.adapter import CredentialsRefusedError, Outcome, Result, TellUserError, Undone
 from sync.crm.hubspot.adapter import PATIENCE
 from sync.crm.mapped.mapping import Slot, SlotMapping
-from tests.crm.hubspot.account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
+from tests.crm.hubspot.account import (
+    ALONE,
+    BY_CODE,
+    BY_ID,
+    BY_SHOP,
+    FIND,
+    OBJECT,
+    PROPERTIES,
+    READ,
+    RECORDS,
+    TOLD,
+    WRITE,
+    found_by,
+    furnish,
+    results,
+)
 from tests.crm.hubspot.endpoints import Property
 
-READ = "POST crm/objects/contacts/batch/read"
-WRITE = "POST crm/objects/contacts/batch/update"
-ALONE = "PATCH crm/objects/contacts/ID"
-PROPERTIES = "GET crm/properties/contacts"
 HASTY = replace(PATIENCE, connect=0.5, read=0.2, answer=0.2, attempts=1)
 
 
@@ -24,43 +35,11 @@ def _furnished(hubspot):
 
 
 @pytest.fixture
-def adapter(hubspot):
-    made = []
-
-    def make(mapping=BY_CODE, **changes):
-        made.append(adapter_on(hubspot, mapping, **changes))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
 def holders(hubspot):
     """Add contacts that hold the code, and give their ids."""
     return lambda *who, **fields: [
         hubspot.add(voucherify_id=each, voucher_code="FRIEND-1", **fields) for each in who
     ]
-
-
-@pytest.fixture
-def of(unassignment):
-    return lambda *who: [
-        unassignment(f"rh_{number}", customer_id=each) for number, each in enumerate(who)
-    ]
-
-
-def results(outcomes):
-    return [each.result for each in outcomes]
-
-
-BY_ID = SlotMapping(find=("record_id = source_id",), slot=BY_CODE.slot)
-BY_SEARCH = SlotMapping(find=("prop:shop_id = source_id",), slot=BY_CODE.slot)
-
-
-def found_by(rule):
-    return SlotMapping(find=(rule,), slot=BY_CODE.slot).find
 
 
 def many(count):
@@ -298,7 +277,7 @@ def test_who_was_searched_and_can_not_be_read_is_not_called_missing(hubspot, ada
     hubspot.unreadable = {ids[1]}
     batch = [replace(each, source_id=each.customer_id) for each in of("a", "b")]
 
-    assert results(adapter(BY_SEARCH).unassign(batch)) == [Result.RETRY] * 2
+    assert results(adapter(BY_SHOP).unassign(batch)) == [Result.RETRY] * 2
 
 
 def test_who_can_not_be_read_before_a_late_writing_is_not_written(hubspot, adapter, holders, of):
@@ -341,7 +320,7 @@ def test_nobody_is_called_missing_by_an_answer_that_is_not_whole(hubspot, adapte
     ann = hubspot.add(voucherify_id="a", shop_id="shop-7", voucher_code="FRIEND-1")
     hubspot.fail("batch/read" if find in FIND else "search", 200, body)
 
-    outcomes = adapter(BY_CODE.model_copy(update={"find": found_by(find)})).unassign(of("a"))
+    outcomes = adapter(found_by(find)).unassign(of("a"))
 
     assert results(outcomes) == [Result.RETRY]
     assert hubspot.shows(ann)["voucher_code"] == "FRIEND-1"
@@ -353,7 +332,7 @@ def test_nobody_is_called_missing_where_no_question_is_answered(
     hubspot, adapter, of, *, status, find
 ):
     batch = [replace(each, source_id="123") for each in of("a", "b")]
-    asking = adapter(BY_CODE.model_copy(update={"find": found_by(find)}))
+    asking = adapter(found_by(find))
 
     with (
         hubspot.always(ending="batch/read", answer=(status, {}, {})),
@@ -366,7 +345,7 @@ def test_nobody_is_called_missing_where_no_question_is_answered(
 def test_one_odd_value_alone_finds_nobody_and_stops_nothing(hubspot, adapter, of, find):
     hubspot.properties["contacts"]["voucherify_id"].kind = "number"
     hubspot.fail("batch/read", 400, {"category": "VALIDATION_ERROR"})
-    asking = adapter(BY_CODE.model_copy(update={"find": found_by(find)}))
+    asking = adapter(found_by(find))
 
     assert results(asking.unassign(of("no-number"))) == [Result.CONTACT_NOT_FOUND]
 
