@@ -26,7 +26,8 @@ from sync.crm.hubspot.api import BASE_URL, SETTING, HubSpotApi
 from sync.crm.hubspot.check import ACCOUNT, prove
 from sync.crm.hubspot.objects import HubSpotObjects
 from sync.crm.hubspot.properties import Properties, wanted_by
-from sync.crm.mapped.mapping import Mapped, SlotMapping, read_mapping
+from sync.crm.mapped.mapping import Mapped, SlotMapping
+from sync.crm.mapped.reading import read_mapping
 from sync.crm.mapped.restoring import restore
 from sync.crm.mapped.writer import MappedWriter, rules_of
 from sync.crm.web import Unpaced, parse_token, read_as, required

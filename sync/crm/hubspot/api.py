@@ -25,7 +25,7 @@ SETTING = "HUBSPOT_ACCESS_TOKEN"
 WAIT_BY_POLICY = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 """Seconds until a limit of this name lets calls pass again."""
 OF_THE_DAY = "DAILY"
-ACCEPTED = frozenset({200, 201, 207})
+ACCEPTED = range(200, 300)
 KEY_UNKNOWN = 401
 SCOPE_MISSING = 403
 TOO_MANY = 429
@@ -33,8 +33,14 @@ REDIRECTS = range(300, 400)
 SERVER_ERROR = 500
 LATER: Mapping[int, float | None] = {408: None, 423: 2.0, 477: None}
 """Too slow, locked, or a migrating account, with the seconds to wait if the answer names none."""
+NOBODY = frozenset({"OBJECT_NOT_FOUND", "VALIDATION_ERROR"})
+"""What the errors of a 207 call somebody who is not there, and a value that nobody can have."""
+COMPLETE = "COMPLETE"
+"""The status of a batch that is done."""
 LONGEST_WORD = 60
 LONGEST_NUMBER = 6
+LONGEST_WAIT = 86_400.0
+"""Seconds; what asks for a longer wait is taken for this, so that a slip delays and no more."""
 DAY_USED_UP_FOR = timedelta(hours=1)
 """When to look again after the day's calls were used up: whose midnight counts is not told."""
 
@@ -152,6 +158,43 @@ def category_of(error: Mapping[str, Any]) -> str:
     return _word(error.get("category"))
 
 
+def named_by(error: Mapping[str, Any]) -> list[str]:
+    """Give the ids that one error in an answer names."""
+    context = error.get("context")
+    ids = context.get("ids") if isinstance(context, Mapping) else None
+    return [str(each) for each in ids] if isinstance(ids, list) else []
+
+
+def rows_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Give the objects of a list in an answer; what is none is left out."""
+    rows = body.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def require_whole(answer: Mapping[str, Any]) -> None:
+    """See that an answer has rows, and all of them."""
+    if not isinstance(answer.get("results"), list) or answer.get("status", COMPLETE) != COMPLETE:
+        raise CrmBusyError(Outcome.retry("HubSpot gave no whole answer to a question"))
+
+
+def unread_in(answer: Mapping[str, Any]) -> Mapping[str, Outcome]:
+    """Give the ids that are not among the rows, and yet may be there, with what follows.
+
+    Raises:
+        CrmBusyError: it is not told which they are.
+    """
+    unread: dict[str, Outcome] = {}
+    for error in rows_of(answer, "errors"):
+        category = category_of(error)
+        if category and category not in NOBODY:
+            later = Outcome.retry(f"HubSpot could not read all of a batch ({category})")
+            ids = named_by(error)
+            if not ids:
+                raise CrmBusyError(later)
+            unread |= dict.fromkeys(ids, later)
+    return unread
+
+
 def _asked_for(error: BaseException | None) -> timedelta | None:
     seconds = error.after if isinstance(error, RetryError) else None
     return None if seconds is None else timedelta(seconds=seconds)
@@ -183,4 +226,4 @@ def _word(value: object) -> str:
 def _seconds(answer: Answer) -> float | None:
     digits = (answer.headers.get("Retry-After") or "").strip()
     is_number = digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER
-    return float(digits) if is_number else None
+    return min(float(digits), LONGEST_WAIT) if is_number else None

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync.crm.adapter import CredentialsRefusedError, TellUserError
-from sync.crm.hubspot.api import SETTING, VERSION, HubSpotApi, RefusedError
-from sync.crm.hubspot.properties import Properties, Wanted, rows_of
+from sync.crm.hubspot.api import SETTING, VERSION, HubSpotApi, RefusedError, rows_of
+from sync.crm.hubspot.properties import Properties, Wanted
 from sync.crm.mapped.writer import CrmBusyError
 
 ACCOUNT = "HUBSPOT_ACCOUNT_ID"

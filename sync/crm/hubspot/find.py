@@ -1,22 +1,30 @@
 """How HubSpot's objects are found: by id, by a property that is unique, or by a search.
 
-A unique property is the quick and sure way; a search has a limit of its own, and its index comes
-behind by moments. So a search only names objects, and what they show is read afterwards. An id that
-was merged into another leads to the object that is left, as does a contact's further address.
+A unique property is the quick and sure way. A search only names objects, since its index comes
+behind by moments; what they show is read afterwards. An id that was merged into another leads to
+the object that is left, as does a contact's further address.
 
-Sources: HubSpot developer documentation, "CRM API | Objects" (batch read, `idProperty`) and "CRM
-API | Search" (2026-09): 200 rows per page, 10,000 in all, 5 searches a second per account, 100
-values of `IN`, in lower case where the property is a text. That a batch read answers a merged id
-with the object that is left is told in HubSpot's community, "Question about using batch read API".
+Sources: HubSpot developer documentation, "CRM API | Objects" (batch read, `idProperty`; 2026-09).
+That a batch read answers a merged id with the object that is left is told in HubSpot's community,
+"Question about using batch read API".
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 from sync.crm.adapter import Outcome, TellUserError
-from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of
-from sync.crm.hubspot.properties import EMAIL, Properties, rows_of
+from sync.crm.hubspot.api import (
+    VERSION,
+    HubSpotApi,
+    RefusedError,
+    require_whole,
+    rows_of,
+    unread_in,
+)
+from sync.crm.hubspot.properties import EMAIL, Properties
+from sync.crm.hubspot.search import HubSpotSearch, id_of
 from sync.crm.mapped.writer import CrmBusyError, Record, in_parts
 
 AT_ONCE = 100
@@ -24,21 +32,18 @@ AT_ONCE = 100
 SMALLER = (10, 1)
 """What a refused batch is split into, one after the other: it takes few calls to find one odd
 item, and at most 110 for a hundred of them."""
-PAGE = 200
-"""Rows that one page of a search gives."""
-MOST_FOUND = 10_000
-"""Rows that all pages of one search give."""
-SEARCHES_APART = 0.25
-"""Seconds, so that the account's other searches have their turn."""
 MERGED = "hs_merged_object_ids"
 """The ids of the objects that were merged into this one, separated as in `LISTED`."""
 FURTHER_EMAILS = "hs_additional_emails"
 NOT_OURS = frozenset({MERGED, FURTHER_EMAILS})
-NOBODY = frozenset({"OBJECT_NOT_FOUND", "VALIDATION_ERROR"})
-"""What the errors of a 207 call somebody who is not there, and a value that nobody can have."""
+ODD_INPUT = 400
+"""How a question is refused for one of its values."""
+AN_EMAIL, A_NUMBER = "nobody@example.com", "1"
+"""What no property refuses to be asked for: the one e-mail addresses, the other all else."""
 LISTED = ";"
-TEXT = "string"
 LONGEST_ID = 18
+
+Found = Mapping[str, Sequence[Record] | Outcome]
 
 
 class HubSpotFinder:
@@ -64,14 +69,12 @@ class HubSpotFinder:
         self._api = api
         self._path = ("crm", "objects", VERSION, object_type)
         self._properties = properties
-        self._wait = wait
-        self._clock = clock
-        self._unique = {EMAIL}
-        self._searched_at = float("-inf")
+        self._search = HubSpotSearch(api, object_type, properties, wait=wait, clock=clock)
+        self._unique: set[str] = set()
+        self._answered: set[str | None] = set()
+        self._unread: dict[str, Outcome] = {}
 
-    def find(
-        self, where: str | None, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
+    def find(self, where: str | None, values: Sequence[str], fields: Sequence[str]) -> Found:
         """Give the objects whose property `where` (None: the record id) holds each value.
 
         Raises:
@@ -79,9 +82,13 @@ class HubSpotFinder:
             CredentialsRefusedError: it refuses the token.
             TellUserError: it has no such property, or no such objects.
         """
+        self._unread.clear()
         if where is None:
-            return self._by_id(values, fields)
-        return self._by_property(where, values, fields)
+            found = self._by_id(values, fields)
+        else:
+            found = self._by_property(where, values, fields)
+        unread = {value: self._unread.get(_spelt(where, value)) for value in values}
+        return {**found, **{value: later for value, later in unread.items() if later}}
 
     def _by_id(
         self, values: Sequence[str], fields: Sequence[str]
@@ -114,7 +121,7 @@ class HubSpotFinder:
         except RefusedError:
             if not self._properties.is_unique(where):
                 return self._by_search(where, values, fields)
-            rows = self._read_smaller(asked, wanted, how, SMALLER)
+            rows = self._told_apart(asked, wanted, how)
         found = _by_key(values, rows, fields, lambda row: _keys(where, row), where)
         if where not in self._unique and not all(found.values()):
             # Before somebody is not found, it is seen that this way leads to everybody.
@@ -129,8 +136,21 @@ class HubSpotFinder:
         try:
             return self._rows(ids, properties, how)
         except RefusedError:
-            self._properties.require()
-            return self._read_smaller(ids, properties, how, SMALLER)
+            return self._told_apart(ids, properties, how)
+
+    def _told_apart(
+        self, ids: Sequence[str], properties: Sequence[str], how: Mapping[str, str]
+    ) -> list[Mapping[str, Any]]:
+        """Read without what was refused; see that it is the values that are odd, and no other."""
+        self._properties.require()
+        rows = self._read_smaller(ids, properties, how, SMALLER)
+        way = how.get("idProperty")
+        if way not in self._answered:
+            try:
+                self._rows([AN_EMAIL if way == EMAIL else A_NUMBER], properties, how)
+            except RefusedError as refused:
+                raise self._unanswered(refused) from None
+        return rows
 
     def _read_smaller(
         self,
@@ -157,70 +177,39 @@ class HubSpotFinder:
             "properties": list(dict.fromkeys(properties)),
             **how,
         }
-        answer = self._api.look_up(*self._path, "batch", "read", body=body)
-        _require_no_fault(answer)
+        try:
+            answer = self._api.look_up(*self._path, "batch", "read", body=body)
+        except RefusedError as refused:
+            if refused.status == ODD_INPUT:
+                raise
+            self._properties.require()
+            raise self._unanswered(refused) from None
+        require_whole(answer)
+        self._answered.add(how.get("idProperty"))
+        self._unread |= unread_in(answer)
         rows = rows_of(answer, "results")
         if any(_lacks(row, set(properties) - NOT_OURS) for row in rows):
             # A property that is not there reads like an empty one: there would be nothing to do.
             self._properties.require()
         return rows
 
+    def _unanswered(self, refused: RefusedError) -> TellUserError:
+        return TellUserError(
+            f"{refused}, whatever is asked about {self._path[-1]}: where it no longer serves its "
+            f"version {VERSION}, update holdersync"
+        )
+
     def _by_search(
         self, where: str, values: Sequence[str], fields: Sequence[str]
     ) -> Mapping[str, Sequence[Record]]:
-        ids = list(dict.fromkeys(self._searched(where, values)))
+        ids = list(dict.fromkeys(self._search.ids(where, values)))
         rows: list[Mapping[str, Any]] = []
         for part in in_parts(ids, AT_ONCE):
             rows += self._read(part, [*fields, where], {})
+        if self._unread:
+            # Of which values they are is not known.
+            raise CrmBusyError(next(iter(self._unread.values())))
         return _by_key(values, rows, fields, lambda row: [_text(row, where).strip()])
-
-    def _searched(self, where: str, values: Sequence[str]) -> list[str]:
-        is_text = self._properties.of(where).kind == TEXT
-        asked = [value.lower() if is_text else value for value in values]
-        ids: list[str] = []
-        after: str | None = "0"
-        while after is not None:
-            page = self._page(where, asked, after)
-            total = page.get("total")
-            if isinstance(total, int) and total > MOST_FOUND and len(values) > 1:
-                half = len(values) // 2
-                parts = (values[:half], values[half:])
-                return [each for part in parts for each in self._searched(where, part)]
-            ids += [_id(row) for row in rows_of(page, "results")]
-            following = _next(page)
-            after = None if following == after or len(ids) >= MOST_FOUND else following
-        return ids
-
-    def _page(self, where: str, values: Sequence[str], after: str) -> Mapping[str, Any]:
-        self._wait_for_turn()
-        # The documentation calls each of these required.
-        body = {
-            "filterGroups": [
-                {"filters": [{"propertyName": where, "operator": "IN", "values": list(values)}]}
-            ],
-            "properties": [where],
-            "sorts": [],
-            "limit": PAGE,
-            "after": after,
-        }
-        try:
-            return self._api.look_up(*self._path, "search", body=body)
-        except RefusedError as refused:
-            msg = f"HubSpot can't search by {where} ({refused}): find by another in the mapping"
-            raise TellUserError(msg) from None
-
-    def _wait_for_turn(self) -> None:
-        seconds = self._searched_at + SEARCHES_APART - self._clock()
-        if seconds > 0:
-            self._wait(seconds)
-        self._searched_at = self._clock()
-
-
-def _require_no_fault(answer: Mapping[str, Any]) -> None:
-    """See that who is not among the rows is not there, and not only out of reach for now."""
-    for category in map(category_of, rows_of(answer, "errors")):
-        if category and category not in NOBODY:
-            raise CrmBusyError(Outcome.retry(f"HubSpot could not read all of a batch ({category})"))
 
 
 def _by_key(
@@ -240,11 +229,11 @@ def _by_key(
 
 
 def _record(row: Mapping[str, Any], fields: Sequence[str]) -> Record:
-    return Record(_id(row), {name: _text(row, name) for name in fields})
+    return Record(id_of(row), {name: _text(row, name) for name in fields})
 
 
 def _own_ids(row: Mapping[str, Any]) -> list[str]:
-    return [_id(row), *_listed(row, MERGED)]
+    return [id_of(row), *_listed(row, MERGED)]
 
 
 def _keys(where: str, row: Mapping[str, Any]) -> list[str]:
@@ -262,10 +251,6 @@ def _is_id(value: str) -> bool:
     return is_number and not value.startswith("0")
 
 
-def _id(row: Mapping[str, Any]) -> str:
-    return str(row.get("id"))
-
-
 def _listed(row: Mapping[str, Any], name: str) -> list[str]:
     return [each.strip() for each in _text(row, name).split(LISTED)]
 
@@ -273,16 +258,12 @@ def _listed(row: Mapping[str, Any], name: str) -> list[str]:
 def _text(row: Mapping[str, Any], name: str) -> str:
     properties = row.get("properties")
     value = properties.get(name) if isinstance(properties, Mapping) else None
-    return value if isinstance(value, str) else ""
+    if value is None or isinstance(value, str):
+        return value or ""
+    # HubSpot calls every value a text; one that is none is something, and not an empty field.
+    return json.dumps(value)
 
 
 def _lacks(row: Mapping[str, Any], names: Iterable[str]) -> bool:
     properties = row.get("properties")
     return not isinstance(properties, Mapping) or any(name not in properties for name in names)
-
-
-def _next(page: Mapping[str, Any]) -> str | None:
-    paging = page.get("paging")
-    following = paging.get("next") if isinstance(paging, Mapping) else None
-    after = following.get("after") if isinstance(following, Mapping) else None
-    return after if isinstance(after, str) and after else None

@@ -22,10 +22,10 @@ from sync.crm.adapter import (
     Result,
     TellUserError,
 )
-from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of
-from sync.crm.hubspot.find import AT_ONCE, SMALLER, HubSpotFinder
-from sync.crm.hubspot.properties import Properties, rows_of
-from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, Record, in_parts
+from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of, named_by, rows_of
+from sync.crm.hubspot.find import AT_ONCE, SMALLER, Found, HubSpotFinder
+from sync.crm.hubspot.properties import Properties
+from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, in_parts
 
 FRESH_FOR = 5.0
 """Seconds after which what was read is read again before it is written."""
@@ -71,26 +71,27 @@ class HubSpotObjects:
         self._clock = clock
         self._read_at: dict[str, float] = {}
 
-    def find(
-        self, where: str | None, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
+    def find(self, where: str | None, values: Sequence[str], fields: Sequence[str]) -> Found:
         """Give the objects whose property `where` (None: the record id) holds each value."""
         asked_at = self._clock()
         found = self._finder.find(where, values, fields)
-        self._read_at |= {each.record_id: asked_at for hits in found.values() for each in hits}
+        lists = [hits for hits in found.values() if not isinstance(hits, Outcome)]
+        self._read_at |= {each.record_id: asked_at for hits in lists for each in hits}
         return found
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
         """Write all in one call; what HubSpot refuses is told apart in smaller ones."""
-        now = self._clock()
-        oldest = min(self._read_at.pop(each.record_id, now) for each in changes)
-        if now - oldest > FRESH_FOR:
+        if self._is_old(changes):
             return self._looked_at(changes, self._update)
         try:
             return self._update(changes)
         except CrmBusyError as busy:
             self._pause(busy)
             return self._looked_at(changes, self._update)
+
+    def _is_old(self, changes: Sequence[Change]) -> bool:
+        now = self._clock()
+        return any(now - self._read_at.get(each.record_id, now) > FRESH_FOR for each in changes)
 
     def _pause(self, busy: CrmBusyError) -> None:
         pause = busy.outcome.after or timedelta(0)
@@ -104,12 +105,14 @@ class HubSpotObjects:
     ) -> Told:
         """Write what still shows what was read, and tell of the rest what became of it."""
         fields = list(dict.fromkeys(name for each in changes for name in each.after))
-        found = self._finder.find(None, [each.record_id for each in changes], fields)
+        found = self.find(None, [each.record_id for each in changes], fields)
         told: dict[int, Outcome | None] = {}
         still: dict[int, Change] = {}
         for at, change in enumerate(changes):
             hits = found.get(change.record_id, ())
-            if not hits:
+            if isinstance(hits, Outcome):
+                told[at] = hits
+            elif not hits:
                 told[at] = Outcome(Result.CONTACT_NOT_FOUND)
             elif self._shows(hits[0].fields, change.before):
                 still[at] = Change(hits[0].record_id, change.before, change.after)
@@ -117,7 +120,9 @@ class HubSpotObjects:
                 is_written = self._shows(hits[0].fields, change.after)
                 told[at] = None if is_written else LOST_RACE
         if still:
-            told |= zip(still, self._or_busy(list(still.values()), write), strict=True)
+            is_any_written = None in told.values()
+            answers = self._or_later(list(still.values()), write, is_any_written=is_any_written)
+            told |= zip(still, answers, strict=True)
         return [told[at] for at in range(len(changes))]
 
     def _shows(self, shown: Fields, wanted: Fields) -> bool:
@@ -127,13 +132,23 @@ class HubSpotObjects:
             if name not in self._told
         )
 
-    def _or_busy(
-        self, changes: Sequence[Change], write: Callable[[Sequence[Change]], Told]
+    def _or_later(
+        self,
+        changes: Sequence[Change],
+        write: Callable[[Sequence[Change]], Told],
+        *,
+        is_any_written: bool,
     ) -> Told:
+        """Write; an error for a person stops these alone where others were written already."""
         try:
             return write(changes)
         except CrmBusyError as busy:
-            return [busy.outcome] * len(changes)
+            outcome = busy.outcome
+        except (TellUserError, CredentialsRefusedError) as error:
+            if not is_any_written:
+                raise
+            outcome = Outcome.retry(str(error))
+        return [outcome] * len(changes)
 
     def _update(self, changes: Sequence[Change]) -> Told:
         if len(changes) == 1:
@@ -154,7 +169,9 @@ class HubSpotObjects:
         for part in in_parts(changes, size):
             if failed is None:
                 try:
-                    told += self._update(part)
+                    # Many small calls take a while, in which the last ones may get something newer.
+                    is_old = self._is_old(part)
+                    told += self._looked_at(part, self._update) if is_old else self._update(part)
                     continue
                 except CrmBusyError as busy:
                     failed = busy.outcome
@@ -183,7 +200,11 @@ class HubSpotObjects:
                 unknown.append(change)
         if unknown:
             # It may have been merged in this moment, and what is left may show something newer.
-            answers = self._or_busy(unknown, lambda each: self._looked_at(each, self._singly))
+            answers = self._or_later(
+                unknown,
+                lambda each: self._looked_at(each, self._singly),
+                is_any_written=None in told.values(),
+            )
             told |= zip((each.record_id for each in unknown), answers, strict=True)
         return [told[each.record_id] for each in changes]
 
@@ -206,10 +227,7 @@ def _blamed(answer: Mapping[str, Any]) -> Mapping[str, str]:
     """Give the category of each id that an error names."""
     blamed: dict[str, str] = {}
     for error in rows_of(answer, "errors"):
-        context = error.get("context")
-        ids = context.get("ids") if isinstance(context, Mapping) else None
-        for each in ids if isinstance(ids, list) else []:
-            blamed[str(each)] = category_of(error)
+        blamed |= dict.fromkeys(named_by(error), category_of(error))
     return blamed
 
 

@@ -20,12 +20,13 @@ from sync.crm.adapter import (
     Unassignment,
     VoucherId,
 )
-from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError
+from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, rows_of
 from sync.crm.mapped.filling import filled
 from sync.crm.mapped.mapping import Mapped, Slot, SlotMapping
 
 EMAIL = "email"
 """The one property of contacts that finds one at most, and is not called unique."""
+NAMES_OF_CONTACTS = frozenset({"contacts", "contact", "0-1"})
 SEVERAL_OPTIONS = ";"
 DAY_IN_MS = 86_400_000
 EXAMPLE = Unassignment(
@@ -139,7 +140,8 @@ class Properties:
         Raises:
             TellUserError: there is none of this name, or it is not unique and has to be.
         """
-        is_unique = name == EMAIL or self.of(name).is_unique
+        is_email = name == EMAIL and self._object_type in NAMES_OF_CONTACTS
+        is_unique = is_email or self.of(name).is_unique
         if not (is_unique or self._wanted.may_search):
             msg = (
                 f"HubSpot's property {name} does not require unique values, and a search would "
@@ -183,12 +185,6 @@ class Properties:
         if filled_in:
             told.append(f"whether what is filled into {', '.join(filled_in)} is an option of it")
         return told
-
-
-def rows_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """Give the objects of a list in an answer; what is none is left out."""
-    rows = body.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _property(row: Mapping[str, Any]) -> Property:

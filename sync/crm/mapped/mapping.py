@@ -1,17 +1,15 @@
 """The mapping: how a record of the CRM is found, and which fields of it keep an assignment.
 
-One small TOML file of the merchant's own; `config/mapping.example.toml` explains each key. It is
-read once, at the start, and whatever is wrong with it is told by the place in the file. Two shapes:
-slots, the fields of a contact in which a code is kept, and records, one for each assignment.
+One small TOML file of the merchant's own; `config/mapping.example.toml` explains each key. Two
+shapes: slots, the fields of a contact in which a code is kept, and records, one for each
+assignment.
 """
 
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -22,12 +20,8 @@ from pydantic import (
     Field,
     StrictBool,
     StrictStr,
-    ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
-
-from sync.crm.adapter import TellUserError
 
 ANY_CAMPAIGN = "*"
 DEFAULT_ROLE = "REFEREE"
@@ -97,7 +91,13 @@ def _require_one_meaning(meanings: Iterable[tuple[str, object]]) -> None:
             raise ValueError(msg)
 
 
+def _as_told(text: str) -> str:
+    return text.strip().upper()
+
+
 Name = Annotated[StrictStr, AfterValidator(_not_blank)]
+Campaign = Annotated[Name, AfterValidator(str.strip)]
+Role = Annotated[Name, AfterValidator(_as_told)]
 Rule = Annotated[FindRule, BeforeValidator(_read_rule)]
 Template = Annotated[StrictStr, AfterValidator(_tells_what_is_known)]
 
@@ -113,7 +113,7 @@ class Slot(_Part):
 
     Attributes:
         campaign: its id or name; `*` is any.
-        role: of the holder.
+        role: of the holder, in the capitals in which Voucherify tells it.
         code: the field that holds the code.
         holder_id: the field that holds the assignment's id, if there is one.
         campaign_field: the field that holds the campaign's id or name, for `code+campaign`.
@@ -123,8 +123,8 @@ class Slot(_Part):
         set: further fields and what is written into them.
     """
 
-    campaign: Name = ANY_CAMPAIGN
-    role: Name = DEFAULT_ROLE
+    campaign: Campaign = ANY_CAMPAIGN
+    role: Role = DEFAULT_ROLE
     code: Name
     holder_id: Name | None = None
     campaign_field: Name | None = None
@@ -255,45 +255,3 @@ class RecordMapping(_Mapping):
 
 
 Mapped = SlotMapping | RecordMapping
-
-
-def read_mapping(path: Path, setting: str, *, of_a_table: bool = False) -> Mapped:
-    """Read a mapping; `setting` is the name of the setting that leads to it.
-
-    `of_a_table` allows what only a database has: `key`, and `delete`.
-
-    Raises:
-        TellUserError: it can't be read, is no TOML, or says what can't be; names the place.
-    """
-    try:
-        with path.open("rb") as file:
-            told = tomllib.load(file)
-    except OSError as error:
-        msg = f"{setting}: the mapping {path} can't be read ({error.strerror}): name another file"
-        raise TellUserError(msg) from None
-    except ValueError as error:
-        where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8"
-        msg = f"{setting}: the mapping {path} is no TOML ({where})"
-        raise TellUserError(msg) from None
-    shape: type[Mapped] = RecordMapping if "record" in told else SlotMapping
-    try:
-        mapping = shape.model_validate(told)
-    except ValidationError as error:
-        lines = "".join(f"\n  {_place(each)}: {_what(each)}" for each in error.errors())
-        msg = f"{setting}: the mapping {path} has to be changed:{lines}"
-        raise TellUserError(msg) from None
-    if not of_a_table and (mapping.key or mapping.fields() == ()):
-        msg = f"{setting}: the mapping {path} has to be changed: key and delete are for a database"
-        raise TellUserError(msg)
-    return mapping
-
-
-def _place(error: ErrorDetails) -> str:
-    parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in error["loc"]]
-    return "".join(parts).removeprefix(".") or "the file"
-
-
-def _what(error: ErrorDetails) -> str:
-    if error["type"] == "extra_forbidden":
-        return "is no key of a mapping"
-    return error["msg"].removeprefix("Value error, ")

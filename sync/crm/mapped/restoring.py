@@ -33,6 +33,8 @@ def restore(
     try:
         for part in in_parts(ids, records.at_once):
             for record_id, hits in records.find(None, part, rules.fields).items():
+                if isinstance(hits, Outcome):
+                    raise CrmBusyError(hits)
                 if hits:
                     found[record_id] = hits[0]
     except CrmBusyError as busy:

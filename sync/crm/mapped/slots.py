@@ -49,9 +49,9 @@ class SlotRules:
 def slot_of(mapping: SlotMapping, about: Unassignment) -> Slot | Outcome:
     """Give the first slot for the campaign and role of an unassignment, or why there is none."""
     fitting = {ANY_CAMPAIGN, *_campaign_of(about)}
-    of_campaign = [slot for slot in mapping.slot if slot.campaign.strip() in fitting]
+    of_campaign = [slot for slot in mapping.slot if slot.campaign in fitting]
     for slot in of_campaign:
-        if slot.role == about.role:
+        if slot.role == about.role.strip().upper():
             return slot
     if of_campaign:
         return Outcome.rejected(f"role_not_mapped: no slot of the mapping is for {about.role}")

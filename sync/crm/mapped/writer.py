@@ -5,6 +5,7 @@ another's effect and become one write. Between reading and writing somebody else
 field; where a CRM has no write that compares, that moment stays.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -59,10 +60,11 @@ class Records(Protocol):
 
     def find(
         self, where: str | None, values: Sequence[str], fields: Sequence[str]
-    ) -> Mapping[str, Sequence[Record]]:
+    ) -> Mapping[str, Sequence[Record] | Outcome]:
         """Give the records whose field `where` (None: the CRM's own id) holds exactly each value.
 
-        A value that nothing was found for may be left out.
+        A value that nothing was found for may be left out; for one that could not be asked for,
+        while others could, the `RETRY` that says why.
         """
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
@@ -119,7 +121,7 @@ class _Work:
     """One batch on its way; the numbers are places in it.
 
     `found` are the ids of records, `read` each record as it was read last, `shown` what it will
-    show, and `by_writing` whose answer is true once it is written.
+    show, `changing` how many change it, and `by_writing` whose answer is true once it is written.
     """
 
     batch: list[Unassignment]
@@ -128,6 +130,7 @@ class _Work:
     read: dict[str, Record] = field(default_factory=dict)
     shown: dict[str, dict[str, str]] = field(default_factory=dict)
     changes: dict[str, dict[str, str]] = field(default_factory=dict)
+    changing: Counter[str] = field(default_factory=Counter)
     deleted: set[str] = field(default_factory=set)
     by_writing: set[int] = field(default_factory=set)
 
@@ -186,8 +189,12 @@ class MappedWriter:
     def _unassigned(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         work = self._decided(batch)
         failed = write_all(self._records, work.to_write())
-        for at in work.by_writing:
-            outcome = failed.get(work.found[at], work.outcomes[at])
+        for at in sorted(work.by_writing):
+            who = work.found[at]
+            outcome = failed.get(who, work.outcomes[at])
+            if outcome.result is Result.REJECTED and work.changing[who] > 1:
+                # Which of those that share the write is refused shows one after the other.
+                (outcome,) = self._again([batch[at]])
             is_gone = outcome.result is Result.CONTACT_NOT_FOUND
             work.outcomes[at] = self._rules.nobody if is_gone else outcome
         return work.told()
@@ -213,11 +220,15 @@ class MappedWriter:
     def _find(self, work: _Work, rule: FindRule) -> None:
         named = {at: (getattr(work.batch[at], rule.known) or "").strip() for at in work.open()}
         values = list(dict.fromkeys(filter(None, named.values())))
-        hits: dict[str, Sequence[Record]] = {}
+        hits: dict[str, Sequence[Record] | Outcome] = {}
         for part in in_parts(values, self._records.at_once):
             hits |= self._records.find(rule.field, part, self._rules.fields)
         for at, value in named.items():
-            records = {record.record_id: record for record in hits.get(value, ())}
+            hit = hits.get(value, ())
+            if isinstance(hit, Outcome):
+                work.outcomes[at] = hit
+                continue
+            records = {record.record_id: record for record in hit}
             if len(records) > 1:
                 work.outcomes[at] = self._rules.several
             elif records:
@@ -260,5 +271,6 @@ class MappedWriter:
         change = Change(who, dict(before), dict(decision.changes))
         work.outcomes[at] = Outcome(decision.outcome.result, decision.outcome.reason, None, change)
         work.by_writing.add(at)
+        work.changing[who] += 1
         shown |= decision.changes
         changes |= decision.changes

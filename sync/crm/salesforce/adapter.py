@@ -25,7 +25,8 @@ from sync.crm.adapter import (
     Unassignment,
 )
 from sync.crm.mapped import restoring
-from sync.crm.mapped.mapping import Mapped, RecordMapping, SlotMapping, read_mapping
+from sync.crm.mapped.mapping import Mapped, RecordMapping, SlotMapping
+from sync.crm.mapped.reading import read_mapping
 from sync.crm.mapped.writer import CrmBusyError, MappedWriter, rules_of
 from sync.crm.salesforce.api import Limits, SalesforceApi
 from sync.crm.salesforce.bulk import BulkUpdate

@@ -19,7 +19,8 @@ from sync.crm.adapter import (
     TellUserError,
     Unassignment,
 )
-from sync.crm.mapped.mapping import Mapped, read_mapping
+from sync.crm.mapped.mapping import Mapped
+from sync.crm.mapped.reading import read_mapping
 from sync.crm.sql.database import CHUNK
 from sync.crm.sql.embedded import EmbeddedTable, decide
 from sync.crm.sql.own_columns import MAPPING_SETTING

@@ -26,6 +26,25 @@ RECORDS = RecordMapping(
     record=RecordPart(holder_id="holder_id", status="status", set={"ended_on": "{unassigned_on}"}),
 )
 
+READ = "POST crm/objects/contacts/batch/read"
+WRITE = "POST crm/objects/contacts/batch/update"
+ALONE = "PATCH crm/objects/contacts/ID"
+PROPERTIES = "GET crm/properties/contacts"
+
+
+def found_by(rule):
+    """Give the mapping of a code that is found by another rule."""
+    return SlotMapping(find=(rule,), slot=BY_CODE.slot)
+
+
+BY_SHOP = found_by("prop:shop_id = source_id")
+BY_EMAIL = found_by("email = email")
+BY_ID = found_by("record_id = source_id")
+
+
+def results(outcomes):
+    return [each.result for each in outcomes]
+
 
 def furnish(hubspot):
     """Define what the mappings name, as a merchant would."""

@@ -45,7 +45,7 @@ class HubSpot(Endpoints):
         self.scopes = set(SCOPES)
         self.now = 1_000.0
         self.index_delay = 10.0
-        self.forbidden, self.stuck = set(), set()
+        self.forbidden, self.stuck, self.unreadable = set(), set(), set()
         self.partial = False
         self.blames = True
         self.tells_merges = True

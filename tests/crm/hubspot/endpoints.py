@@ -19,6 +19,7 @@ class Property:
     kind: str = "string"
     unique: bool = False
     read_only: bool = False
+    calculated: bool = False
     options: tuple = ()
     required_if: object = None
     rules: tuple = ()
@@ -29,7 +30,7 @@ class Property:
             "label": name.title(),
             "type": self.kind,
             "hasUniqueValue": self.unique,
-            "calculated": False,
+            "calculated": self.calculated,
             "modificationMetadata": {"readOnlyValue": self.read_only},
             "options": [{"label": each, "value": each, "hidden": False} for each in self.options],
         }
@@ -134,7 +135,7 @@ class Endpoints:
     def _batch_read(self, kind, asked):
         inputs = self._inputs(asked)
         by = asked.get("idProperty")
-        if by and by != "email" and not self._property(kind, by).unique:
+        if by and (kind, by) != ("contacts", "email") and not self._property(kind, by).unique:
             if self.overlooks:
                 return _answer([], _gone(kind, [each["id"] for each in inputs]))
             raise error(400, "VALIDATION_ERROR", f"Unable to read by non-unique property {by}")
@@ -143,8 +144,14 @@ class Endpoints:
         find = self._finding(kind, by)
         found = {each["id"]: find(each["id"]) for each in inputs}
         ids = dict.fromkeys(each for each in found.values() if each)
-        rows = [self._row(kind, each, asked.get("properties", [])) for each in ids]
-        return _answer(rows, _gone(kind, [asked for asked, each in found.items() if not each]))
+        errors = _gone(kind, [asked for asked, each in found.items() if not each])
+        broken = [asked for asked, each in found.items() if each in self.unreadable]
+        if broken:
+            errors.append(error(500, "INTERNAL_ERROR", ids=broken).body)
+        read = [each for each in ids if each not in self.unreadable]
+        return _answer(
+            [self._row(kind, each, asked.get("properties", [])) for each in read], errors
+        )
 
     def _finding(self, kind, by):
         if by is None:
@@ -269,7 +276,7 @@ class Endpoints:
 def _misfit(known, value):
     if known is None:
         return "PROPERTY_DOESNT_EXIST"
-    if known.read_only:
+    if known.read_only or known.calculated:
         return "READ_ONLY_VALUE"
     if value and known.options and not {*value.split(";")} <= {*known.options}:
         return "INVALID_OPTION"

@@ -6,27 +6,26 @@ import math
 import pytest
 
 from sync.crm.adapter import Capability, Outcome, Result, TellUserError, Undone
-from sync.crm.hubspot.find import MOST_FOUND
+from sync.crm.hubspot.search import MOST_FOUND
 from sync.crm.mapped.mapping import Slot, SlotMapping
 from tests.crm.hubspot.account import (
-    BY_CODE,
+    ALONE,
+    BY_EMAIL,
     BY_HOLDER,
+    BY_ID,
+    BY_SHOP,
     FIND,
     OBJECT,
+    PROPERTIES,
+    READ,
     RECORDS,
     TOLD,
-    adapter_on,
+    WRITE,
     furnish,
+    results,
 )
 
-READ = "POST crm/objects/contacts/batch/read"
-WRITE = "POST crm/objects/contacts/batch/update"
-ALONE = "PATCH crm/objects/contacts/ID"
 SEARCH = "POST crm/objects/contacts/search"
-PROPERTIES = "GET crm/properties/contacts"
-BY_SHOP = SlotMapping(find=("prop:shop_id = source_id",), slot=(Slot(code="voucher_code"),))
-BY_EMAIL = SlotMapping(find=("email = email",), slot=(Slot(code="voucher_code"),))
-BY_ID = SlotMapping(find=("record_id = source_id",), slot=(Slot(code="voucher_code"),))
 
 
 @pytest.fixture(autouse=True)
@@ -35,36 +34,11 @@ def _furnished(hubspot):
 
 
 @pytest.fixture
-def adapter(hubspot):
-    made = []
-
-    def make(mapping=BY_CODE, **changes):
-        made.append(adapter_on(hubspot, mapping, **changes))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
 def holder(hubspot):
     """Add a contact that holds the code of every unassignment here."""
     return lambda who, **fields: hubspot.add(
         voucherify_id=who, **({"voucher_code": "FRIEND-1"} | fields)
     )
-
-
-@pytest.fixture
-def of(unassignment):
-    """Unassignments of these customers."""
-    return lambda *who: [
-        unassignment(f"rh_{number}", customer_id=each) for number, each in enumerate(who)
-    ]
-
-
-def results(outcomes):
-    return [each.result for each in outcomes]
 
 
 # --- slots ---------------------------------------------------------------------------------------
@@ -325,6 +299,14 @@ def test_searches_leave_room_for_those_of_others(hubspot, adapter, holder, unass
     assert sum(hubspot.waits) == pytest.approx(6 * 0.25)
 
 
+def test_a_search_that_leads_to_the_same_page_again_ends(hubspot, adapter, unassignment):
+    page = {"total": 1, "results": [], "paging": {"next": {"after": "0"}}}
+    hubspot.fail("search", 200, page, times=9)
+
+    assert results(adapter(BY_SHOP).preview([unassignment()])) == [Result.CONTACT_NOT_FOUND]
+    assert hubspot.calls[SEARCH] == 1
+
+
 def test_more_hits_than_a_search_gives_are_several(hubspot, adapter, unassignment):
     for _ in range(MOST_FOUND + 1):
         hubspot._last_id += 1
@@ -364,6 +346,18 @@ def test_what_is_no_record_id_is_not_asked_for(hubspot, adapter, holder, unassig
 
     assert results(outcomes) == [Result.CONTACT_NOT_FOUND, Result.REMOVED]
     assert hubspot.calls == {READ: 1, ALONE: 1}
+
+
+def test_an_id_of_the_shop_that_hubspot_would_read_as_another_number_finds_nobody(
+    hubspot, adapter, holder, unassignment
+):
+    ann, bob = holder("a"), holder("b")
+    batch = [unassignment("rh_1", source_id=f"0{ann}"), unassignment("rh_2", source_id=bob)]
+
+    outcomes = adapter(BY_ID).unassign(batch)
+
+    assert results(outcomes) == [Result.CONTACT_NOT_FOUND, Result.REMOVED]
+    assert hubspot.shows(ann)["voucher_code"] == "FRIEND-1"
 
 
 def test_a_value_that_a_unique_property_can_not_have_finds_nobody_and_stops_no_other(
@@ -414,6 +408,24 @@ def test_what_changed_before_the_writing_is_seen_if_the_reading_is_some_seconds_
     assert results(slow.unassign(of("a", "b"))) == [Result.SUPERSEDED, Result.REMOVED]
     assert hubspot.shows(ann)["voucher_code"] == "NEWER"
     assert "voucher_code" not in hubspot.shows(bob)
+
+
+def test_what_changed_while_a_refused_batch_is_told_apart_is_seen(hubspot, adapter, holder, of):
+    first, *others, last = [holder(f"c{number}") for number in range(100)]
+    hubspot.forbidden.add(first)
+
+    def somebody_writes():
+        hubspot.wait(6)
+        hubspot.edit(last, voucher_code="NEWER")
+
+    for act in (lambda: None, lambda: None, somebody_writes):
+        hubspot.meanwhile("batch/update", act)
+
+    told = results(adapter().unassign(of(*(f"c{number}" for number in range(100)))))
+
+    assert told == [Result.REJECTED, *[Result.REMOVED] * 98, Result.SUPERSEDED]
+    assert hubspot.shows(last)["voucher_code"] == "NEWER"
+    assert not any("voucher_code" in hubspot.shows(each) for each in others)
 
 
 def test_a_contact_that_went_meanwhile_is_not_found(hubspot, adapter, holder, of):

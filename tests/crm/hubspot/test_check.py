@@ -83,6 +83,7 @@ def test_an_account_without_contacts_is_told(hubspot, check):
         (setting("voucher_status", "assigned;over"), 'voucher_status has no option "over"'),
         (setting("voucher_ended_at", "now"), "voucher_ended_at takes a time"),
         (setting("day", "{unassigned_at}"), "day takes a date: write {unassigned_on}"),
+        (setting("sum", "1"), "sum can't be written"),
         (setting("day", "1700000000000"), "day takes a date"),
         (setting("day", "2026-13-01"), "day takes a date"),
         (setting("points", "{code}"), "points takes a number"),
@@ -104,6 +105,7 @@ def test_what_a_mapping_can_not_have_is_told_by_name(hubspot, check, mapping, sa
     hubspot.define(
         "contacts",
         fixed=Property(read_only=True),
+        sum=Property(calculated=True),
         day=Property("date"),
         points=Property("number"),
         flag=Property("bool"),

@@ -8,13 +8,24 @@ import pytest
 from sync.crm.adapter import CredentialsRefusedError, Outcome, Result, TellUserError, Undone
 from sync.crm.hubspot.adapter import PATIENCE
 from sync.crm.mapped.mapping import Slot, SlotMapping
-from tests.crm.hubspot.account import BY_CODE, FIND, OBJECT, RECORDS, TOLD, adapter_on, furnish
+from tests.crm.hubspot.account import (
+    ALONE,
+    BY_CODE,
+    BY_ID,
+    BY_SHOP,
+    FIND,
+    OBJECT,
+    PROPERTIES,
+    READ,
+    RECORDS,
+    TOLD,
+    WRITE,
+    found_by,
+    furnish,
+    results,
+)
 from tests.crm.hubspot.endpoints import Property
 
-READ = "POST crm/objects/contacts/batch/read"
-WRITE = "POST crm/objects/contacts/batch/update"
-ALONE = "PATCH crm/objects/contacts/ID"
-PROPERTIES = "GET crm/properties/contacts"
 HASTY = replace(PATIENCE, connect=0.5, read=0.2, answer=0.2, attempts=1)
 
 
@@ -24,35 +35,11 @@ def _furnished(hubspot):
 
 
 @pytest.fixture
-def adapter(hubspot):
-    made = []
-
-    def make(mapping=BY_CODE, **changes):
-        made.append(adapter_on(hubspot, mapping, **changes))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
 def holders(hubspot):
     """Add contacts that hold the code, and give their ids."""
     return lambda *who, **fields: [
         hubspot.add(voucherify_id=each, voucher_code="FRIEND-1", **fields) for each in who
     ]
-
-
-@pytest.fixture
-def of(unassignment):
-    return lambda *who: [
-        unassignment(f"rh_{number}", customer_id=each) for number, each in enumerate(who)
-    ]
-
-
-def results(outcomes):
-    return [each.result for each in outcomes]
 
 
 def many(count):
@@ -128,6 +115,7 @@ WRONG = {
     "no property voucher_status": {"voucher_status": None},
     "no property voucherify_id": {"voucherify_id": None},
     "voucher_code can't be written": {"voucher_code": Property(read_only=True)},
+    "voucher_discount can't be written": {"voucher_discount": Property(calculated=True)},
     'no option "unassigned"': {"voucher_status": Property("enumeration", options=("a",))},
     "takes a date": {"voucher_ended_at": Property("date")},
 }
@@ -181,6 +169,16 @@ def test_a_limit_with_no_name_is_tried_again(hubspot, adapter, holders, of):
     assert results(adapter().unassign(of("a"))) == [Result.REMOVED]
 
 
+@pytest.mark.parametrize("word", ["ANN SMITH", "ann", "ANN@EXAMPLE", "A" * 61, 7, None])
+def test_of_a_refusal_only_a_word_of_hubspots_own_is_repeated(hubspot, adapter, holders, of, word):
+    holders("a")
+    hubspot.fail("contacts/ID", 400, {"category": word, "errorType": word})
+
+    (outcome,) = adapter().unassign(of("a"))
+
+    assert outcome.reason.startswith("HubSpot refuses it (400 unknown): ")
+
+
 def test_a_longer_wait_that_hubspot_asks_for_is_left_to_the_next_run(hubspot, adapter, holders, of):
     holders("a")
     hubspot.fail("batch/read", 477, times=9, Retry_After="7200")
@@ -189,6 +187,30 @@ def test_a_longer_wait_that_hubspot_asks_for_is_left_to_the_next_run(hubspot, ad
 
     assert (outcome.result, outcome.after) == (Result.RETRY, timedelta(hours=2))
     assert hubspot.waits == []
+
+
+def test_no_wait_that_hubspot_asks_for_is_longer_than_a_day(hubspot, adapter, holders, of):
+    holders("a")
+    hubspot.fail("batch/read", 429, times=9, Retry_After="999999")
+
+    assert [each.after for each in adapter().unassign(of("a"))] == [timedelta(days=1)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_write_that_is_answered_without_a_body_is_looked_up(hubspot, adapter, holders, of, count):
+    ids = holders(*many(count))
+    ending = "batch/update" if count > 1 else "contacts/ID"
+
+    def is_applied(batch):
+        for each in ids:
+            hubspot.edit(each, voucher_code="")
+        return batch
+
+    ending_them = adapter()
+    ending_them.ask_by(is_applied)
+    hubspot.fail(ending, 204, times=2)
+
+    assert results(ending_them.unassign(of(*many(count)))) == [Result.REMOVED] * count
 
 
 @pytest.mark.parametrize("status", [423, 477, 500, 502, 503, 504, 524, 408])
@@ -235,6 +257,120 @@ def test_somebody_who_can_not_be_read_for_now_is_not_called_missing(hubspot, ada
 
     assert outcome == Outcome.retry("HubSpot could not read all of a batch (INTERNAL_ERROR)")
     assert results(adapter(RECORDS).unassign(of("a"))) == [Result.REMOVED]
+
+
+@pytest.mark.parametrize("mapping", [BY_CODE, BY_ID])
+def test_one_who_can_not_be_read_keeps_nobody_else_waiting(hubspot, adapter, of, mapping):
+    ids = [hubspot.add(voucherify_id=each, voucher_code="FRIEND-1") for each in many(3)]
+    batch = [replace(each, source_id=id_) for each, id_ in zip(of(*many(3)), ids, strict=True)]
+    hubspot.unreadable = {ids[1]}
+
+    outcomes = adapter(mapping).unassign(batch)
+
+    assert results(outcomes) == [Result.REMOVED, Result.RETRY, Result.REMOVED]
+    assert "INTERNAL_ERROR" in outcomes[1].reason
+    assert hubspot.shows(ids[1])["voucher_code"] == "FRIEND-1"
+
+
+def test_who_was_searched_and_can_not_be_read_is_not_called_missing(hubspot, adapter, of):
+    ids = [hubspot.add(shop_id=each, voucher_code="FRIEND-1") for each in ("a", "b")]
+    hubspot.unreadable = {ids[1]}
+    batch = [replace(each, source_id=each.customer_id) for each in of("a", "b")]
+
+    assert results(adapter(BY_SHOP).unassign(batch)) == [Result.RETRY] * 2
+
+
+def test_who_can_not_be_read_before_a_late_writing_is_not_written(hubspot, adapter, holders, of):
+    ids = holders("a", "b")
+    slow = adapter()
+
+    def held_now(batch):
+        hubspot.wait(6)
+        hubspot.unreadable = {ids[1]}
+        return batch
+
+    slow.ask_by(held_now)
+
+    assert results(slow.unassign(of("a", "b"))) == [Result.REMOVED, Result.RETRY]
+    assert hubspot.shows(ids[1])["voucher_code"] == "FRIEND-1"
+
+
+def test_an_undo_calls_nobody_missing_who_can_not_be_read(hubspot, adapter, holders, of):
+    ids = holders("a")
+    ending = adapter()
+    (outcome,) = ending.unassign(of("a"))
+    hubspot.unreadable = set(ids)
+
+    assert [each.result for each in ending.restore([outcome.change], dry_run=False)] == [
+        Undone.RETRY
+    ]
+
+
+NO_WHOLE_ANSWER = [
+    {},
+    {"results": None},
+    {"status": "PENDING", "results": []},
+    {"status": "CANCELED", "results": []},
+]
+
+
+@pytest.mark.parametrize("body", NO_WHOLE_ANSWER)
+@pytest.mark.parametrize("find", [*FIND, "prop:shop_id = source_id"])
+def test_nobody_is_called_missing_by_an_answer_that_is_not_whole(hubspot, adapter, of, body, find):
+    ann = hubspot.add(voucherify_id="a", shop_id="shop-7", voucher_code="FRIEND-1")
+    hubspot.fail("batch/read" if find in FIND else "search", 200, body)
+
+    outcomes = adapter(found_by(find)).unassign(of("a"))
+
+    assert results(outcomes) == [Result.RETRY]
+    assert hubspot.shows(ann)["voucher_code"] == "FRIEND-1"
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 415, 451])
+@pytest.mark.parametrize("find", ["email = email", *FIND, "record_id = source_id"])
+def test_nobody_is_called_missing_where_no_question_is_answered(
+    hubspot, adapter, of, *, status, find
+):
+    batch = [replace(each, source_id="123") for each in of("a", "b")]
+    asking = adapter(found_by(find))
+
+    with (
+        hubspot.always(ending="batch/read", answer=(status, {}, {})),
+        pytest.raises(TellUserError, match=f"{status}.*version 2026-09"),
+    ):
+        asking.unassign(batch)
+
+
+@pytest.mark.parametrize("find", [*FIND, "email = email"])
+def test_one_odd_value_alone_finds_nobody_and_stops_nothing(hubspot, adapter, of, find):
+    hubspot.properties["contacts"]["voucherify_id"].kind = "number"
+    hubspot.fail("batch/read", 400, {"category": "VALIDATION_ERROR"})
+    asking = adapter(found_by(find))
+
+    assert results(asking.unassign(of("no-number"))) == [Result.CONTACT_NOT_FOUND]
+
+
+def test_an_email_is_unique_to_contacts_alone(hubspot, adapter, of):
+    hubspot.define("companies", "email", "voucher_code")
+    first, second = (
+        hubspot.add("companies", email="ann@example.com", voucher_code="FRIEND-1") for _ in range(2)
+    )
+    by_email = SlotMapping(
+        object="companies", find=("email = email",), slot=(Slot(code="voucher_code"),)
+    )
+
+    assert results(adapter(by_email).unassign(of("a"))) == [Result.REJECTED]
+    hubspot.remove(second, "companies")
+    assert results(adapter(by_email).unassign(of("a"))) == [Result.REMOVED]
+    assert "voucher_code" not in hubspot.shows(first, "companies")
+
+
+@pytest.mark.parametrize("shown", [12345, 1.5, True, ["FRIEND-1"]])
+def test_a_value_that_is_no_text_is_not_taken_for_an_empty_field(hubspot, adapter, of, shown):
+    ann = hubspot.add(voucherify_id="a")
+    hubspot.objects["contacts"][ann]["voucher_code"] = shown
+
+    assert results(adapter().unassign(of("a"))) == [Result.SUPERSEDED]
 
 
 def test_a_page_of_a_proxy_is_no_answer(hubspot, adapter, holders, of):
@@ -342,6 +478,21 @@ def test_what_was_written_stays_told_when_the_token_is_refused_after_it(
     assert "crm.objects.contacts.write" in outcomes[3].reason
     with pytest.raises(CredentialsRefusedError):
         ending.unassign(of(*many(4)))
+
+
+def test_what_a_batch_wrote_stays_told_when_the_token_is_refused_at_what_it_left(
+    hubspot, adapter, holders, of
+):
+    hubspot.partial, hubspot.blames = True, False
+    ids = holders(*many(3))
+    hubspot.forbidden = {ids[2]}
+    hubspot.meanwhile("batch/read", lambda: None)
+    hubspot.meanwhile("batch/read", hubspot.scopes.clear)
+
+    outcomes = adapter().unassign(of(*many(3)))
+
+    assert results(outcomes) == [Result.REMOVED, Result.REMOVED, Result.RETRY]
+    assert [each.change is not None for each in outcomes] == [True, True, False]
 
 
 def test_a_restore_that_hubspot_can_not_take_is_a_retry(hubspot, adapter, holders, of):

@@ -10,7 +10,7 @@ import pytest
 from sync.crm.adapter import Capability, Result
 from sync.crm.contract import AdapterContract, Trouble
 from sync.crm.kit.hooks import Hooks
-from sync.crm.mapped.mapping import read_mapping
+from sync.crm.mapped.reading import read_mapping
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = Path(__file__).parents[1] / "plugin_example"

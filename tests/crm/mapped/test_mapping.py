@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from sync.crm.adapter import TellUserError
-from sync.crm.mapped.mapping import FindRule, read_mapping
+from sync.crm.mapped.mapping import FindRule
+from sync.crm.mapped.reading import read_mapping
+from sync.crm.mapped.slots import slot_of
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "mapping.example.toml"
 FIND = 'find = ["prop:voucherify_id = customer_id"]\n'
@@ -94,13 +96,15 @@ def test_a_slot_is_for_friends_and_any_campaign_unless_it_says_otherwise(read):
 
 
 REFUSED = {
-    "": "find: Field required",
-    FIND: "slot: Field required",
+    "": "find: is missing",
+    FIND: "slot: is missing",
     'find = ["shop = id"]\n[[slot]]\ncode = "c"': 'find[1]: is no rule such as "prop:',
     "find = [7]\n[[slot]]\ncode = 'c'": "find[1]: is no rule",
     "find = []\n[[slot]]\ncode = 'c'": "find: ",
     f'{FIND}[[slot]]\ncode = " "': "slot[1].code: is empty",
-    f"{FIND}[[slot]]\ncode = 7": "slot[1].code: ",
+    f"{FIND}[[slot]]\ncode = 7": "slot[1].code: is no text",
+    f'{FIND}[slot]\ncode = "c"': "slot: is no list: write it in [ ], or a slot under [[slot]]",
+    'object = "o"\nrecord = 1': "record: is no table",
     f'{FIND}[[slot]]\ncode = "c"\n[[slot]]\ncoed = "c"': "slot[2].coed: is no key of a mapping",
     f'{FIND}[[slot]]\ncode = "c"\nmatch = "holder_id"': "slot[1]: match = holder_id needs",
     f'{FIND}[[slot]]\ncode = "c"\nmatch = "code+campaign"': "slot[1]: match = code+campaign needs",
@@ -109,8 +113,10 @@ REFUSED = {
     f'{FIND}[[slot]]\ncode = "c"\nmulti = ""': "slot[1].multi: ",
     f'{FIND}[[slot]]\ncode = "c"\nclear = ["c"]': "slot[1]: the field c has two meanings",
     f'{FIND}[[slot]]\ncode = "c"\nset = {{ a = "{{email}}" }}': "slot[1].set.a: tells {email}",
+    'object = "o"\n[record]\nholder_id = "h"\nstatus = "s"\ndelete = true': "record: delete leaves",
     "find = [": "is no TOML",
     b"\xff": "is no TOML (not UTF-8)",
+    f"a = {'[' * 9_999}": "is nested too deeply",
 }
 
 
@@ -124,6 +130,27 @@ def test_a_mapping_that_can_not_be_is_refused_by_the_place_in_it(read, tmp_path,
     assert REFUSED[text] in told
 
 
+def test_a_mistake_is_told_once_and_many_are_not_told_all(read):
+    with pytest.raises(TellUserError) as one:
+        read(f'{FIND}[[slot]]\ncode = "c"\nset = {{ a = 1 }}')
+    with pytest.raises(TellUserError) as many:
+        read("".join(f"k{number} = 1\n" for number in range(1_000)))
+
+    assert str(one.value).endswith("changed:\n  slot[1].set.a: is no text: write it in quotes")
+    assert len(str(many.value).splitlines()) == 21
+
+
+@pytest.mark.parametrize("role", ["referrer", " Referrer ", "REFERRER"])
+def test_a_role_is_meant_however_it_is_written(read, unassignment, role):
+    mapping = read(f'{FIND}[[slot]]\ncode = "c"\nrole = "{role}"')
+
+    assert slot_of(mapping, unassignment(role="REFERRER")) == mapping.slot[0]
+    assert (
+        mapping.fingerprint()
+        == read(f'{FIND}[[slot]]\ncode = "c"\nrole = "REFERRER"').fingerprint()
+    )
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(TellUserError, match="No such file"):
         read_mapping(tmp_path / "none.toml", "HUBSPOT_MAPPING")
@@ -135,6 +162,13 @@ def test_only_another_meaning_is_another_destination(read):
     other = read(f'{FIND}[[slot]]\ncode = "d"\n')
 
     assert first.fingerprint() == same.fingerprint() != other.fingerprint()
+
+
+def test_a_later_version_of_this_tool_knows_the_same_destination(read):
+    slots = read(f'{FIND}[[slot]]\ncode = "c"\n')
+    records = read('object = "o"\n[record]\nholder_id = "h"\nstatus = "s"\n')
+
+    assert (slots.fingerprint(), records.fingerprint()) == ("9e232683", "b3dc8a18")
 
 
 def slot(campaign, code, more=""):
@@ -168,6 +202,8 @@ def slot(campaign, code, more=""):
         ([slot("A", "one", 'clear = ["Voucherify_ID"]')], "the field Voucherify_ID finds contacts"),
         ([slot("A", "one"), slot("A", "two")], "slot 2 is never reached"),
         ([slot("*", "one"), slot("A", "two")], "slot 2 is never reached"),
+        ([slot(" * ", "one"), slot("A", "two")], "slot 2 is never reached"),
+        ([slot("A", "one"), slot(" A", "two")], "slot 2 is never reached"),
     ],
 )
 def test_slots_that_would_change_what_another_one_is_about_are_refused(read, slots, says):

@@ -203,6 +203,15 @@ def test_what_could_not_be_written_is_told_for_each_that_rests_on_it(outcome, re
     assert answers == [failed, failed, Restored(Undone.RESTORED), Restored(Undone.ALREADY_RESTORED)]
 
 
+def test_what_is_there_already_stays_told_so_where_the_rest_of_its_record_is_refused():
+    book = Book({"one": "A", "two": ""})
+    book.refused["0"] = Outcome.rejected("a validation rule")
+    changes = [Change("0", {"one": "A"}, {"one": ""}), Change("0", {"two": "B"}, {"two": ""})]
+    by = rules(Slot(campaign="one", code="one"), Slot(code="two"))
+
+    assert results(book, *changes, by=by) == [Undone.ALREADY_RESTORED, Undone.REJECTED]
+
+
 def test_a_crm_that_is_down_takes_nothing_and_one_that_goes_down_keeps_what_it_took():
     busy = CrmBusyError(Outcome.retry("down"))
     changes = [cleared(f"{number}") for number in range(5)]

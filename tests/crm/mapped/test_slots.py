@@ -1,6 +1,8 @@
 """What an unassignment means for the fields of a contact."""
 
 from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -74,6 +76,15 @@ def test_what_goes_with_a_code_is_emptied_and_what_is_to_be_told_is_written(ende
         "name": "Ann",
         "ended": f"{ended.unassigned_at:%Y-%m-%dT%H:%M:%S}.123Z by {ended.event_id}",
     }
+
+
+def test_a_day_is_told_as_it_is_in_utc_whatever_the_zone_of_the_time(ended):
+    at = datetime(2026, 3, 29, 3, 30, tzinfo=ZoneInfo("Asia/Tokyo"))
+    slot = Slot(code="code", set={"on": "{unassigned_on}", "at": "{unassigned_at}"})
+
+    _, after = becomes(slot, replace(ended, unassigned_at=at), {"code": "FRIEND-1"})
+
+    assert (after["on"], after["at"]) == ("2026-03-28", "2026-03-28T18:30:00.000Z")
 
 
 @pytest.mark.parametrize(

@@ -144,12 +144,52 @@ def test_a_contact_that_can_not_be_written_concerns_only_its_own(end, unassignme
     assert book.rows == {"0": holds("a", other=""), "1": holds("b", "")}
 
 
+class Ruled(Book):
+    """A CRM whose rule lets nobody empty one field."""
+
+    def write(self, changes):
+        told = super().write([each for each in changes if "gift" not in each.after])
+        refused = Outcome.rejected("a rule forbids it")
+        return [refused if "gift" in each.after else told.pop(0) for each in changes]
+
+
+def test_a_refused_unassignment_of_a_contact_concerns_no_other_one_of_that_contact(unassignment):
+    book = Ruled(holds("a", gift="G-1", third="T-1"))
+    by = mapping(Slot(campaign="two", code="gift"), Slot(campaign="three", code="third"), BY_CODE)
+    batch = [
+        unassignment("rh_1", customer_id="a"),
+        unassignment("rh_2", customer_id="a", campaign_name="two", code="G-1"),
+        unassignment("rh_3", customer_id="a", campaign_name="three", code="T-1"),
+        unassignment("rh_1", customer_id="a"),
+    ]
+
+    outcomes = MappedWriter(rules_of(by), book).unassign(batch)
+
+    assert [each.result for each in outcomes] == [
+        Result.REMOVED,
+        Result.REJECTED,
+        Result.REMOVED,
+        Result.ALREADY_REMOVED,
+    ]
+    assert book.rows["0"] == holds("a", "", gift="G-1", third="")
+    assert outcomes[2].change == Change("0", {"third": "T-1"}, {"third": ""})
+
+
 def test_a_crm_that_is_down_while_it_is_read_takes_nothing(end):
     book = Book(*(holds(f"c{number}") for number in range(6)))
     book.errors["find", 2] = CrmBusyError(RETRY)
 
     assert end(book, *(f"c{number}" for number in range(6))) == [Result.RETRY] * 6
     assert book.calls["write"] == 0
+
+
+def test_who_was_found_waits_too_where_a_later_rule_could_not_be_asked(end, unassignment):
+    book = Book(holds("a"))
+    book.errors["find", 2] = CrmBusyError(RETRY)
+    by = mapping(find=("prop:vid = customer_id", "prop:shop = source_id"))
+
+    assert end(book, "a", unassignment("rh_2", customer_id="b"), by=by) == [Result.RETRY] * 2
+    assert book.rows["0"] == holds("a")
 
 
 def test_a_crm_that_goes_down_while_it_is_written_keeps_what_it_took(end):
