@@ -61,7 +61,7 @@ class Rehearsal:
 
 def rehearsal_text(rehearsal: Rehearsal) -> str:
     """Show what a dry run would have done."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             each.code,
             each.campaign_name or "",
@@ -69,11 +69,17 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
             each.customer_id,
             outcome.result.value,
             outcome.change.record_id if outcome.change else "",
+            outcome.reason or "",
         )
         for each, outcome in rehearsal.told
     ]
-    headers = ("code", "campaign", "role", "customer", "CRM would answer", "record")
+    headers: tuple[str, ...] = (
+        *("code", "campaign", "role", "customer"),
+        *("CRM would answer", "record", "because"),
+    )
     title = f"dry run, nothing was written: {len(rows)} unassignments would be told"
+    if not any(row[-1] for row in rows):
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
     parts = [table(headers, rows, title, whole=("customer", "record")) if rows else title]
     changed = [
         (each.code, outcome.change.record_id, *row)
@@ -121,6 +127,7 @@ def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:
             "code": each.code,
             "campaign_id": each.campaign_id,
             "outcome": outcome.result.value,
+            "reason": outcome.reason,
         }
         | changed_json(outcome.change)
         for each, outcome in rehearsal.told

@@ -80,3 +80,17 @@ def test_what_an_adapter_can_not_tell_is_null_and_not_shown():
 
     assert (row["record_id"], row["before"], row["after"]) == (None, None, None)
     assert "what would change" not in rehearsal_text(told)
+
+
+def test_a_dry_run_says_why_the_crm_would_answer_so():
+    told = rehearsal(Outcome.rejected("several contacts match"), Outcome(Result.REMOVED))
+
+    (first, second) = rehearsal_json(told)["told"]
+
+    assert (first["reason"], second["reason"]) == ("several contacts match", None)
+    assert "because" in rehearsal_text(told)
+    assert "several contacts match" in " ".join(rehearsal_text(told).split())
+
+
+def test_a_dry_run_without_reasons_has_no_column_for_them():
+    assert "because" not in rehearsal_text(rehearsal(Outcome(Result.REMOVED)))

@@ -98,6 +98,22 @@ def test_what_was_told_is_remembered_in_order(unassignment):
     assert dry_run.told == ((one, told), (two, told))
 
 
+def test_an_adapter_that_asks_before_it_clears_asks_in_a_dry_run_too(unassignment):
+    class Asking(Sighted):
+        capabilities = frozenset({Capability.READS_BACK, Capability.CLEARS_BY_CODE})
+
+        def ask_by(self, held_now):
+            self.held_now = held_now
+
+        def preview(self, batch):
+            return [Outcome(Result.SUPERSEDED)] * len(self.held_now(batch))
+
+    dry_run = DryRun(Asking())
+    dry_run.ask_by(lambda batch: batch)
+
+    assert dry_run.unassign([unassignment()]) == [Outcome(Result.SUPERSEDED)]
+
+
 def test_it_stands_for_the_adapter_in_everything_else():
     adapter = Sighted()
     dry_run = DryRun(adapter)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sync.crm.registry import BUILT_IN, adapter_class
 from sync.settings import SETTING_NAMES, Settings, load
 
 EXAMPLE = Path(__file__).parents[2] / "config" / ".env.example"
@@ -37,6 +38,13 @@ def test_the_example_names_every_setting_once_and_nothing_else():
     names = re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert sorted(names) == sorted(SETTING_NAMES | {"CRM_SQL_URL"})
+
+
+def test_the_example_shows_every_setting_of_the_adapters_and_none_that_they_do_not_read():
+    setting = r"^#? *((?:CRM_[A-Z]+|HUBSPOT|SALESFORCE)_[A-Z_]+)="
+    shown = re.findall(setting, EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(shown) == set().union(*(adapter_class(name).setting_names for name in BUILT_IN))
 
 
 def test_the_example_explains_every_setting_and_fits_the_width():

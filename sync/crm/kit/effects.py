@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from sync.crm.adapter import Result
+from sync.crm.adapter import Result, Unassignment
+from sync.crm.kit.given import Given
 from sync.crm.kit.hooks import Hooks
 from sync.crm.kit.play import Play, require, same
 
@@ -151,14 +152,27 @@ class Effects(Hooks):
 
     def test_16_other_codes_of_a_list_stay(self, play: Play) -> None:
         """Of a field with several codes one is taken out; order and spelling of the rest stay."""
-        separator = self.separator or ""
-        code, first, last = (play.new_id(f"{name}-") for name in ("FRIEND", "Früh", "last"))
-        ann = play.somebody_in_the_crm(code=separator.join([first, code, last]), holder_id="")
-        about = play.about(ann, code=code, holder_id=play.new_id("rh_"))
-        play.expect(play.end(about), Result.REMOVED)
-        left = [token.strip() for token in play.held(ann)[0].code.split(separator)]
-        same(left, [first, last], "the codes that are left")
-        near = play.about(ann, code=first[:-1], holder_id=play.new_id("rh_"))
-        play.expect(play.end(near), GONE)
-        left = [token.strip() for token in play.held(ann)[0].code.split(separator)]
-        same(left, [first, last], "the codes that are left, after one that only begins like them")
+        first, code, last = (play.new_id(f"{name}-") for name in ("Früh", "FRIEND", "last"))
+        longer = f"{code}-2"
+        ann = play.somebody_in_the_crm(
+            code=(self.separator or "").join([first, code, longer, last]), holder_id=""
+        )
+        play.expect(play.end(self._of(play, ann, code)), Result.REMOVED)
+        same(self._codes(play, ann), [first, longer, last], "the codes that are left")
+        for near in (first[:-1], first.swapcase()):
+            play.expect(play.end(self._of(play, ann, near)), GONE)
+            same(self._codes(play, ann), [first, longer, last], f"what is left after {near!r}")
+        batch = [self._of(play, ann, longer), self._of(play, ann, last)]
+        outcomes = play.end(*batch)
+        play.expect(outcomes, *[{Result.REMOVED, Result.RETRY}] * len(batch))
+        for about, outcome in zip(batch, outcomes, strict=True):
+            if outcome.result is Result.RETRY:
+                play.expect(play.end(about), Result.REMOVED)
+        same(self._codes(play, ann), [first], "the code that is left after two in one batch")
+
+    def _of(self, play: Play, given: Given, code: str) -> Unassignment:
+        return play.about(given, code=code, holder_id=play.new_id("rh_"))
+
+    def _codes(self, play: Play, given: Given) -> list[str]:
+        (held,) = play.held(given)
+        return [token.strip() for token in held.code.split(self.separator or None)]

@@ -8,6 +8,7 @@ from sync.crm.adapter import CredentialsRefusedError, Outcome, Result, SizesBatc
 from sync.crm.kit.given import DOWN, ONE_ITEM, Trouble
 from sync.crm.kit.heard import Heard
 from sync.crm.kit.hooks import Hooks
+from sync.crm.kit.naming import SEVERAL_MATCH
 from sync.crm.kit.play import Play, require, same
 
 UNLIMITED = 25
@@ -105,6 +106,10 @@ class Failures(Hooks):
                 heard.call(kind, adapter.check)
                 outcomes = heard.call(kind, lambda: adapter.unassign([play.about(ann)]))  # noqa: B023
             heard.text(kind, *map(_shown, outcomes))
+        if SEVERAL_MATCH not in self.not_proven:
+            twins = play.about(play.somebody_in_the_crm(copies=2, email=ann.email, note=ann.note))
+            told = heard.call("several match", lambda: play.adapter.unassign([twins]))
+            heard.text("several match", *map(_shown, told))
         for wrong in self.misconfigured():
             heard.call(wrong.name, lambda: play.closing(wrong.make()).check())  # noqa: B023
         heard.text("the logs", caplog.text)

@@ -308,6 +308,81 @@ class TakesTheBeginning(MemoryAdapter):
         return self.Rules(self.mapping)
 
 
+class SortsTheList(MemoryAdapter):
+    """Puts the codes that stay into an order of its own."""
+
+    class Rules(SlotRules):
+        def decide(self, about, shown):
+            decision = super().decide(about, shown)
+            changes = {
+                name: ";".join(sorted(text.split(";"))) if name == "code" else text
+                for name, text in decision.changes.items()
+            }
+            return Decision(decision.outcome, changes)
+
+    def make_rules(self):
+        return self.Rules(self.mapping)
+
+
+class TakesTheLonger(MemoryAdapter):
+    """Takes out, beside the code, all that begin with it."""
+
+    class Rules(SlotRules):
+        def decide(self, about, shown):
+            decision = super().decide(about, shown)
+            changes = dict(decision.changes)
+            if "code" in changes:
+                codes = changes["code"].split(";")
+                changes["code"] = ";".join(c for c in codes if not c.startswith(about.code))
+            return Decision(decision.outcome, changes)
+
+    def make_rules(self):
+        return self.Rules(self.mapping)
+
+
+class FoldsTheCase(MemoryAdapter):
+    """Takes a code for another one that is written in other letters."""
+
+    class Rules(SlotRules):
+        def decide(self, about, shown):
+            same = [each for each in shown["code"].split(";") if each.lower() == about.code.lower()]
+            return super().decide(replace(about, code=same[0] if same else about.code), shown)
+
+    def make_rules(self):
+        return self.Rules(self.mapping)
+
+
+class WritesWhatItReadFirst(MemoryAdapter):
+    """Takes out each code of a batch from what the field showed before the batch."""
+
+    def unassign(self, batch):
+        rows = self.records.crm.rows
+        read = {record_id: row.get("code", "") for record_id, row in rows.items()}
+        outcomes = []
+        for each in batch:
+            now = {record_id: row.get("code", "") for record_id, row in rows.items()}
+            for record_id, row in rows.items():
+                row["code"] = read[record_id]
+            outcomes += super().unassign([each])
+            for record_id, row in rows.items():
+                if row["code"] == read[record_id]:
+                    row["code"] = now[record_id]
+        return outcomes
+
+
+class NamesThePerson(MemoryAdapter):
+    """Says whom it would not guess, by the e-mail address."""
+
+    def unassign(self, batch):
+        outcomes = super().unassign(batch)
+        return [
+            Outcome.rejected(f"several match {about.email}")
+            if outcome.result is Result.REJECTED and "several" in outcome.reason
+            else outcome
+            for about, outcome in zip(batch, outcomes, strict=True)
+        ]
+
+
 class NeverAsks(MemoryAdapter):
     """Takes what it is to ask by, and doesn't."""
 
@@ -426,11 +501,16 @@ WRONG = {
     ShowsItsKey: (OfCodes, 14),
     RepeatsTheUrl: (OfCodes, 14),
     HidesWhatItCameFrom: (OfCodes, 14),
+    NamesThePerson: (OfCodes, 14),
     SendsAllAtOnce: (OfCodes, 15),
     SendsTheFirst: (OfRecords, 15),
     WantsNothing: (OfCodes, 15),
     ClearsTheList: (OfLists, 16),
     TakesTheBeginning: (OfLists, 16),
+    SortsTheList: (OfLists, 16),
+    TakesTheLonger: (OfLists, 16),
+    FoldsTheCase: (OfLists, 16),
+    WritesWhatItReadFirst: (OfLists, 16),
     NeverAsks: (OfCodes, 17),
     AsksAboutAll: (OfCodes, 17),
     PreviewsByWriting: (OfCodes, 18),

@@ -146,6 +146,16 @@ def test_a_role_without_a_slot_needs_a_person(ended):
     assert outcome.reason.startswith("role_not_mapped: ")
 
 
+def test_the_campaign_and_the_id_beside_a_code_go_with_it(ended):
+    by_id = Slot(code="code", holder_id="held", campaign_field="campaign", match="code+campaign")
+    shown = {"code": "FRIEND-1", "campaign": "camp_1"}
+
+    assert becomes(BY_CAMPAIGN, ended, shown)[1] == {"code": "", "campaign": ""}
+    assert becomes(by_id, ended, {**shown, "held": "rh_1"})[1] == dict.fromkeys(
+        ("code", "campaign", "held"), ""
+    )
+
+
 @pytest.mark.parametrize("name", [" Friends", "Friends\n"])
 def test_the_space_around_a_campaign_s_name_is_none_of_it(name, ended):
     about = replace(ended, campaign_id=None, campaign_name=name)
