@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from time import process_time
 
 import pytest
 
 from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, Restored, TellUserError
 from sync.errors import AbortError
 from sync.jobs.deliver import Deliverer
-from sync.jobs.undo import BATCH, UndoRules, in_batches, undo
-from sync.ledger.changes import KEPT, KeptChange, changes_of
+from sync.jobs.undo import BATCH, UndoRules, in_batches, over, undo
+from sync.ledger.changes import KEPT, KeptChange, LaterChange, changes_of
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import adopt
 from sync.ledger.letters import open_letters, revive_delivery
@@ -424,18 +425,35 @@ def test_an_adapter_that_answers_too_little_is_not_believed(cleared, shop, take_
     assert {row["undone_at"] for row in shop.rows(changes)} == {None}
 
 
-def test_a_batch_holds_all_changes_of_a_record():
-    rows = [
-        KeptChange(
-            number=number,
-            holder_id=f"rh_{number}",
-            changed_at=None,
-            undone_at=None,
-            ended_again=False,
-            change=Change(str(number % 7), {}, {}),
-        )
-        for number in range(300)
+def kept(number, change):
+    return KeptChange(
+        number=number,
+        holder_id=f"rh_{number}",
+        changed_at=None,
+        undone_at=None,
+        ended_again=False,
+        change=change,
+    )
+
+
+def test_thousands_of_changes_are_compared_with_those_of_their_own_record_only():
+    number = 5_000
+    made = [kept(each, Change(str(each), {"code": "A"}, {"code": ""})) for each in range(number)]
+    later = [
+        LaterChange(number + each, "run-2", Change(str(each), {"note": "B"}, {"note": ""}))
+        for each in range(number)
     ]
+    newer = LaterChange(2 * number, "run-3", Change("7", {"code": "B"}, {"code": ""}))
+    began = process_time()
+
+    decided = over(made, [*later, newer])
+
+    assert decided.keys() == {7}
+    assert process_time() - began < 1
+
+
+def test_a_batch_holds_all_changes_of_a_record():
+    rows = [kept(number, Change(str(number % 7), {}, {})) for number in range(300)]
 
     found = list(in_batches(rows))
 
