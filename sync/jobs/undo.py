@@ -130,10 +130,10 @@ class _Work:
         self, to_undo: Sequence[KeptChange], later: Sequence[LaterChange]
     ) -> HoldersyncError | None:
         """Do what can be done; give what ended it before the end."""
-        by_itself = {each.number: over(each, later) for each in to_undo}
-        open_ones = [each for each in to_undo if by_itself[each.number] is None]
+        by_itself = over(to_undo, later)
+        open_ones = [each for each in to_undo if each.number not in by_itself]
         try:
-            self._store({each: answer for each, answer in by_itself.items() if answer is not None})
+            self._store(by_itself)
             for batch in in_batches(open_ones):
                 self._rules.heartbeat()
                 answers = self._asked(batch)
@@ -165,14 +165,24 @@ class _Work:
         self.answers |= answers
 
 
-def over(kept: KeptChange, later: Sequence[LaterChange]) -> Restored | None:
-    """Decide which change must not be written back, whatever the CRM shows; None for the others.
+def over(to_undo: Sequence[KeptChange], later: Sequence[LaterChange]) -> dict[int, Restored]:
+    """Give by number which changes must not be written back, whatever the CRM shows.
 
     The CRM can show what we left and yet have shown something newer in between, that ended as well.
     """
+    by_record: dict[str, list[LaterChange]] = {}
+    for each in later:
+        by_record.setdefault(each.change.record_id, []).append(each)
+    decided = (
+        (each.number, _over(each, by_record.get(each.change.record_id, ()))) for each in to_undo
+    )
+    return {number: answer for number, answer in decided if answer is not None}
+
+
+def _over(kept: KeptChange, later_there: Sequence[LaterChange]) -> Restored | None:
     if kept.ended_again:
         return ENDED_AGAIN
-    for each in later:
+    for each in later_there:
         if each.number > kept.number and _ended_something_newer(kept.change, each.change):
             reason = f"the run {each.run_id} ended something newer in the same fields"
             return Restored(Undone.CHANGED_SINCE, reason)
@@ -180,8 +190,6 @@ def over(kept: KeptChange, later: Sequence[LaterChange]) -> Restored | None:
 
 
 def _ended_something_newer(change: Change, later: Change) -> bool:
-    if change.record_id != later.record_id:
-        return False
     return any(
         later.after.get(field) == left and later.before.get(field) != left
         for field, left in change.after.items()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 Fields = Mapping[str, str]
 """Fields of a record by name; an empty text is an empty field."""
@@ -20,6 +21,20 @@ class Change:
     record_id: str
     before: Fields
     after: Fields
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be kept: an adapter may be anybody's, and hand on what it read.
+
+        Raises:
+            TypeError: something is no text.
+        """
+        texts: list[object] = [self.record_id]
+        sides: tuple[object, ...] = (self.before, self.after)
+        for side in sides:
+            texts += chain.from_iterable(side.items()) if isinstance(side, Mapping) else [None]
+        if not all(isinstance(each, str) for each in texts):
+            msg = "a change names a record and its fields by texts"
+            raise TypeError(msg)
 
     @property
     def deletes(self) -> bool:

@@ -45,6 +45,17 @@ class Outcome:
     after: timedelta | None = None
     change: Change | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse a change that could not be kept.
+
+        Raises:
+            TypeError: it is something else.
+        """
+        change: object = self.change
+        if not isinstance(change, Change | None):
+            msg = "the change of an outcome is a Change"
+            raise TypeError(msg)
+
     @classmethod
     def rejected(cls, reason: str) -> "Outcome":
         """A person is needed: becomes a dead letter with this reason."""

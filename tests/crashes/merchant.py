@@ -31,6 +31,8 @@ class Merchant:
         gone: the deleted customers of whom an assignment was known.
         refused: the holder ids that the CRM refuses, for as long as it does.
         retried: the holder ids that a person has sent to the CRM once more.
+        undoing: the holder ids that an undo was to bring back, and may have.
+        undone: the holder ids that an undo has brought back.
         kills: how many commands were killed.
         with_old: whether a backfill has read what is older than the first run looks.
     """
@@ -51,6 +53,8 @@ class Merchant:
         self.gone = set()
         self.refused = set()
         self.retried = set()
+        self.undoing = set()
+        self.undone = set()
         self.killed = set()
         self.kills = 0
         self.with_old = False
@@ -115,7 +119,7 @@ class Merchant:
         """The row that the CRM should show in the end; None if it should show none."""
         truth, before = self.world.truth[holder_id], self.believed.get(holder_id)
         is_ended = truth.status == "unassigned" and (truth.in_window or self.with_old)
-        if not is_ended or holder_id in self.refused:
+        if not is_ended or holder_id in self.refused | self.undone:
             return before
         end = {
             "status": "unassigned",

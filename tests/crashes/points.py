@@ -36,6 +36,7 @@ def install(passes):
     _commits(passes)
     _locks(passes)
     _around(passes, SqlAdapter, "unassign", lambda *_: "crm: told")
+    _around(passes, SqlAdapter, "restore", lambda *_: "crm: asked to restore")
     _everywhere(
         schema.enable_wal, _surrounded(passes, schema.enable_wal, lambda *_: "ledger: made WAL")
     )

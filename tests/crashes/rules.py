@@ -14,8 +14,9 @@ def after_a_kill(merchant, seen):
     """Whatever was killed, and wherever."""
     yield from (f"corrupt: {each}" for each in seen.corrupt)
     yield from _wrongly_cleared(merchant, seen)
-    yield from _effects(seen)
+    yield from _effects(merchant, seen)
     yield from _marked_without_effect(merchant, seen)
+    yield from _changes(merchant, seen)
     yield from _past_unread_time(merchant, seen)
     yield from _bookmarks_past_unread_pages(merchant, seen)
     yield from _spent(merchant, seen)
@@ -28,6 +29,7 @@ def after_the_end(merchant, seen):
     yield from after_a_kill(merchant, seen)
     yield from _crm_is_the_truth(merchant, seen)
     yield from _all_is_delivered(merchant, seen)
+    yield from _all_is_undone(merchant, seen)
     yield from _all_letters_are_there(merchant, seen)
     yield from _everybody_was_asked(merchant, seen)
 
@@ -77,9 +79,9 @@ def _wrongly_cleared(merchant, seen):
             yield f"cleared by another event: {row}, in truth {truth}"
 
 
-def _effects(seen):
+def _effects(merchant, seen):
     for holder_id, times in seen.effects.items():
-        if times > 1:
+        if times > (2 if holder_id in merchant.undoing else 1):
             yield f"{holder_id} was changed {times} times"
         if holder_id not in seen.facts:
             yield f"{holder_id} was changed in the CRM before the ledger held it"
@@ -91,6 +93,24 @@ def _marked_without_effect(merchant, seen):
             yield f"{holder_id} is marked as delivered, but the CRM was not changed"
         if status == "dead" and holder_id not in merchant.refused | merchant.retried:
             yield f"the delivery of {holder_id} is dead, though nobody refused it"
+
+
+def _changes(merchant, seen):
+    kept = Counter((row.holder_id, row.run_id) for row in seen.changes)
+    if kept != Counter(seen.removed.items()):
+        yield f"what was removed, {seen.removed}, is not what is kept for an undo: {kept}"
+    for row in seen.changes:
+        if row.undone_at is not None:
+            if row.holder_id not in merchant.undoing:
+                yield f"{row.holder_id} is marked as undone, and nobody asked for that"
+            elif seen.rows[row.holder_id] != merchant.believed[row.holder_id]:
+                yield f"{row.holder_id} is marked as undone, but is not as it was before"
+
+
+def _all_is_undone(merchant, seen):
+    undone = {row.holder_id for row in seen.changes if row.undone_at is not None}
+    if undone != merchant.undone:
+        yield f"undone: {undone ^ merchant.undone} missing or too many"
 
 
 def _must_hold(merchant, seen, customer_id, is_read):

@@ -168,6 +168,28 @@ class Doubted(Scene):
         return self.ended_well((*RUN, "--allow", str(len(self.deleted))))
 
 
+class Undone(Scene):
+    """A run that cleared something is undone."""
+
+    @property
+    def command(self):
+        return ("undo", self._run_id, "--json")
+
+    def prepare(self):
+        self.news.of_every_kind()
+        self._run_id = json.loads(self.ended_well(RUN).out)["run_id"]
+        changes = self.merchant.look().changes
+        self._cleared = {row.holder_id for row in changes if row.run_id == self._run_id}
+        assert self._cleared
+        self.merchant.undoing |= self._cleared
+
+    def rest(self):
+        self.ended_well(self.command, {0})
+        self.merchant.undone |= self._cleared
+        # What is back is as it was, and stays so.
+        return self.ended_well(RUN, {0})
+
+
 SCENES = {
     "first": First,
     "news": Scene,
@@ -179,4 +201,5 @@ SCENES = {
     "rehearsal": Rehearsal,
     "backfill": Backfill,
     "doubted": Doubted,
+    "undone": Undone,
 }

@@ -10,6 +10,8 @@ from sync.crm.sql.table import metadata as crm_metadata
 from sync.crm.sql.table import voucher_assignments
 from sync.ledger import tables
 
+REMOVED = "removed"
+
 EFFECTS = Table("effects", MetaData(), Column("holder_id", Text, nullable=False))
 """Each change that a row of the CRM ever saw; written by triggers, so no kill comes between."""
 
@@ -47,6 +49,8 @@ class Seen:
     held: dict = field(default_factory=dict)
     facts: dict = field(default_factory=dict)
     deliveries: dict = field(default_factory=dict)
+    removed: dict = field(default_factory=dict)
+    changes: list = field(default_factory=list)
     letters: list = field(default_factory=list)
     used: int = 0
     unfinished: int = 0
@@ -89,6 +93,7 @@ def _with_ledger(connection, rows, effects, corrupt):
 
     facts = {row.holder_id: row for row in all_of(tables.unassignments)}
     known = all_of(tables.assignments)
+    told = all_of(tables.deliveries)
     return Seen(
         rows,
         effects,
@@ -98,7 +103,9 @@ def _with_ledger(connection, rows, effects, corrupt):
         bookmarks=all_of(tables.bookmarks),
         held={row.holder_id: row for row in known if row.holder_id not in facts},
         facts=facts,
-        deliveries={row.holder_id: row.status for row in all_of(tables.deliveries)},
+        deliveries={row.holder_id: row.status for row in told},
+        removed={row.holder_id: row.run_id for row in told if row.outcome == REMOVED},
+        changes=all_of(tables.changes),
         letters=all_of(tables.dead_letters),
         used=connection.execute(select(tables.budget.c.used)).scalar() or 0,
         unfinished=sum(row.finished_at is None for row in all_of(tables.runs)),

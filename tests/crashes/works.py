@@ -30,6 +30,7 @@ FIRST = (
     Work("ledger: made WAL", "first", only="sqlite"),
     Work("statement: schema", "first", 15),
     Work("statement: insert alembic_version", "first"),
+    Work("statement: update alembic_version", "first"),
     Work("commit: create_or_open", "first"),
     Work("statement: insert project", "first"),
     Work("commit: Ledger.bind", "first"),
@@ -45,6 +46,7 @@ NEWS = (
     Work("lock: run given back", "news"),
     Work("lock: deliver", "news", 2),
     Work("lock: deliver given back", "news", 2),
+    Work("statement: delete changes", "news"),
     Work("statement: insert runs", "news"),
     Work("commit: start_run", "news"),
     Work("statement: insert deliveries", "news", 2),
@@ -67,6 +69,7 @@ NEWS = (
     Work("statement: update voucher_assignments", "news"),
     Work("statement: insert voucher_assignments", "news", CUSTOMERS),
     Work("commit: EmbeddedTable.unassign", "news"),
+    Work("statement: insert changes", "news"),
     Work("statement: update deliveries", "news", CUSTOMERS),
     Work("statement: update unassignments", "news"),
     Work("commit: Deliveries.settle", "news"),
@@ -100,7 +103,14 @@ BACKFILL = (
     Work("statement: update backfills", "backfill", 2),
     Work("commit: BackfillProgress.finish", "backfill"),
 )
-WORKS = (*FIRST, *NEWS, *BUSY, *OTHERS, *BACKFILL)
+UNDO = (
+    Work("commit: drop_old_now", "undone"),
+    Work("crm: asked to restore", "undone"),
+    Work("commit: write_rows", "undone"),
+    Work("statement: update changes", "undone", 2),
+    Work("commit: store_undone", "undone"),
+)
+WORKS = (*FIRST, *NEWS, *BUSY, *OTHERS, *BACKFILL, *UNDO)
 
 
 def works_on(ledger_kind):

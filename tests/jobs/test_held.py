@@ -2,6 +2,7 @@
 
 import threading
 from collections import defaultdict
+from concurrent.futures import Executor, Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -230,6 +231,41 @@ def test_failures_that_are_alike_end_the_asking(lookup, holdings, unassignment, 
     lookup(persons(unassignment, 40))
 
     assert len(holdings.asked) <= 1 + 5 + AT_ONCE
+
+
+def test_failures_with_an_answer_between_them_end_nothing(lookup, holdings, unassignment):
+    holdings.faults = {f"cust_{n}": DOWN for n in range(1, 40, 2)}
+
+    lookup(persons(unassignment, 40))
+
+    assert len(holdings.asked) == 40
+    assert lookup.problem.startswith("20 customers")
+
+
+class LastMoment(Executor):
+    """Makes a call when its answer is waited for, as threads do that are all busy."""
+
+    def submit(self, call, *arguments):
+        return Busy(call, arguments)
+
+
+class Busy(Future):
+    def __init__(self, call, arguments):
+        super().__init__()
+        self._call = call
+        self._arguments = arguments
+
+    def result(self, timeout=None):
+        self.set_result(self._call(*self._arguments))
+        return super().result(timeout)
+
+
+def test_what_waits_for_a_thread_is_not_sent_once_the_asking_ended(holdings, unassignment):
+    holdings.faults["cust_1"] = PARKED
+
+    HeldLookup(holdings, LastMoment())(persons(unassignment, 20))
+
+    assert holdings.asked == ["cust_0", "cust_1"]
 
 
 def test_a_voucherify_that_is_down_from_the_beginning_is_asked_about_two(

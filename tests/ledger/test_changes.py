@@ -99,11 +99,14 @@ def test_what_was_not_changed_or_not_told_is_not_kept(found, ledger, rows, now, 
     assert rows(ledger, changes) == []
 
 
-def test_a_change_is_stored_with_its_settlement_or_not_at_all(found, settle, ledger, rows):
+def test_a_change_is_stored_with_its_settlement_or_not_at_all(found, settle, ledger, rows, now):
     found("rh_1")
 
-    with pytest.raises(AttributeError):
-        settle({"rh_1": CLEARED, "rh_2": "no change"})
+    unstorable = Change("18", {}, {})
+    object.__setattr__(unstorable, "before", {"at": now})
+
+    with pytest.raises(TypeError):
+        settle({"rh_1": CLEARED, "rh_2": unstorable})
 
     assert rows(ledger, changes) == []
     assert Deliveries(ledger, "crm-1", "run-2").pending() == 1

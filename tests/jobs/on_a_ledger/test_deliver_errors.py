@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sync.crm.adapter import Change, Outcome, Result
 from sync.errors import (
     AbortError,
     CredentialsRefusedError,
@@ -64,6 +65,22 @@ def test_a_mistake_of_an_adapter_is_told_by_its_place_and_not_by_its_text(
         str(delivered.stopped_by),
     )
     assert delivered.stopped_by.__cause__ is shop.crm.always
+    assert states() == {"rh_1": "pending"}
+
+
+def test_a_change_that_can_not_be_kept_is_the_adapter_s_mistake_and_not_a_bug_of_ours(
+    shop, find, deliver, states
+):
+    find("rh_1")
+    read = {"ended_at": shop.clock()}
+    shop.crm.unassign = lambda batch: [
+        Outcome(Result.REMOVED, change=Change(each.holder_id, read, {})) for each in batch
+    ]
+
+    delivered = deliver()
+
+    assert (type(delivered.stopped_by), delivered.ended) == (AbortError, True)
+    assert "the adapter of memory-1 failed with TypeError" in str(delivered.stopped_by)
     assert states() == {"rh_1": "pending"}
 
 

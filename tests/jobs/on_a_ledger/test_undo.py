@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from time import process_time
 
 import pytest
 
 from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, Restored, TellUserError
 from sync.errors import AbortError
 from sync.jobs.deliver import Deliverer
-from sync.jobs.undo import BATCH, UndoRules, in_batches, undo
-from sync.ledger.changes import KEPT, KeptChange, changes_of
+from sync.jobs.undo import BATCH, UndoRules, in_batches, over, undo
+from sync.ledger.changes import KEPT, KeptChange, LaterChange, changes_of
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import adopt
 from sync.ledger.letters import open_letters, revive_delivery
@@ -347,6 +348,20 @@ def test_an_unknown_run_is_told_apart_from_one_whose_changes_are_erased(
         run()
 
 
+def test_an_undo_erases_what_was_kept_long_enough_and_looking_at_one_does_not(
+    cleared, shop, take_back
+):
+    shop.clock.wait(days=KEPT.days, seconds=9)
+    left = []
+
+    for dry_run in (True, False):
+        with pytest.raises(TellUserError, match="is erased"):
+            take_back(cleared, dry_run=dry_run)
+        left.append(len(shop.rows(changes)))
+
+    assert left == [3, 0]
+
+
 def test_an_adapter_that_can_not_write_back_is_named(cleared, shop, take_back):
     shop.crm.capabilities = frozenset()
 
@@ -424,18 +439,64 @@ def test_an_adapter_that_answers_too_little_is_not_believed(cleared, shop, take_
     assert {row["undone_at"] for row in shop.rows(changes)} == {None}
 
 
-def test_a_batch_holds_all_changes_of_a_record():
-    rows = [
-        KeptChange(
-            number=number,
-            holder_id=f"rh_{number}",
-            changed_at=None,
-            undone_at=None,
-            ended_again=False,
-            change=Change(str(number % 7), {}, {}),
-        )
-        for number in range(300)
+def kept(number, change):
+    return KeptChange(
+        number=number,
+        holder_id=f"rh_{number}",
+        changed_at=None,
+        undone_at=None,
+        ended_again=False,
+        change=change,
+    )
+
+
+def test_thousands_of_changes_are_compared_with_those_of_their_own_record_only():
+    number = 5_000
+    made = [kept(each, Change(str(each), {"code": "A"}, {"code": ""})) for each in range(number)]
+    later = [
+        LaterChange(number + each, "run-2", Change(str(each), {"note": "B"}, {"note": ""}))
+        for each in range(number)
     ]
+    newer = LaterChange(2 * number, "run-3", Change("7", {"code": "B"}, {"code": ""}))
+    began = process_time()
+
+    decided = over(made, [*later, newer])
+
+    assert decided.keys() == {7}
+    assert process_time() - began < 1
+
+
+CLEARED = Change("17", {"code": "A", "at": ""}, {"code": "", "at": "today"})
+
+
+@pytest.mark.parametrize(
+    ("number", "later", "is_over"),
+    [
+        (9, Change("17", {"code": "B"}, {"code": ""}), True),
+        (9, Change("18", {"code": "B"}, {"code": ""}), False),
+        (1, Change("17", {"code": "B"}, {"code": ""}), False),
+        (9, Change("17", {"code": "B"}, {"code": "C"}), False),
+        (9, Change("17", {"code": ""}, {"code": ""}), False),
+        (9, Change("17", {"note": "B"}, {"note": ""}), False),
+    ],
+    ids=["newer", "other record", "before", "shows something", "showed the same", "other field"],
+)
+def test_only_what_ended_something_newer_in_the_same_fields_later_keeps_a_change_from_coming_back(
+    number, later, is_over
+):
+    decided = over([kept(5, CLEARED)], [LaterChange(number, "run-2", later)])
+
+    assert set(decided) == ({5} if is_over else set())
+
+
+def test_a_record_with_more_changes_than_a_batch_is_a_batch_of_its_own():
+    rows = [kept(number, Change("1", {}, {})) for number in range(BATCH + 1)]
+
+    assert list(in_batches(rows)) == [rows]
+
+
+def test_a_batch_holds_all_changes_of_a_record():
+    rows = [kept(number, Change(str(number % 7), {}, {})) for number in range(300)]
 
     found = list(in_batches(rows))
 
