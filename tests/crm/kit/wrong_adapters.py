@@ -118,6 +118,16 @@ class TakesTheFirst(MemoryAdapter):
     account = OneHit
 
 
+class GivesNoReason(MemoryAdapter):
+    """Rejects what a person has to decide, and doesn't say what."""
+
+    def unassign(self, batch):
+        return [
+            Outcome(Result.REJECTED) if "several" in (each.reason or "") else each
+            for each in super().unassign(batch)
+        ]
+
+
 class ClearsTooMuch(MemoryAdapter):
     """Empties a field that nobody asked it to."""
 
@@ -487,6 +497,7 @@ WRONG = {
     NeedsAnEmail: (OfCodes, 5),
     FindsTheNameless: (OfCodes, 5),
     TakesTheFirst: (OfCodes, 6),
+    GivesNoReason: (OfCodes, 6),
     ClearsTooMuch: (OfCodes, 7),
     GivesUpTogether: (OfCodes, 8),
     AnswersByResult: (OfCodes, 9),
