@@ -233,8 +233,15 @@ class Collector:
         began = reading.server_time or page.server_time
         cursor = moved_cursor(reading.known.cursor, reading.newest, began)
         customer_id = reading.known.customer_id
-        now = self._now()
-        stored = self._progress.window_read(customer_id, reading.window, page.findings, cursor, now)
+        now, bookmark = self._now(), reading.known.bookmark
+        stored = self._progress.window_read(
+            customer_id,
+            reading.window,
+            page.findings,
+            cursor,
+            now,
+            looked_from=bookmark.newest if bookmark else None,
+        )
         self._count(stored)
         self._complete += 1
         self._streak = NO_STREAK

@@ -87,8 +87,8 @@ class Progress(ABC):
         """Take in whom a hint names."""
 
     @abstractmethod
-    def _moved(self, window: Window, cursor: datetime | None, now: datetime) -> dict[str, object]:
-        """Give what a customer's columns become after a read to the end."""
+    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
+        """Give what a customer's columns become after a read from `start` to the end."""
 
     def _remembered(
         self, connection: Connection, customer_ids: Sequence[CustomerId]
@@ -134,13 +134,20 @@ class Progress(ABC):
         findings: Iterable[Finding],
         cursor: datetime | None,
         now: datetime,
+        *,
+        looked_from: datetime | None = None,
     ) -> Stored:
-        """Store what the last page of a window held and, for a run, the new cursor."""
+        """Store what the last page of a window held and, for a run, the new cursor.
+
+        `looked_from` is where a read went on that had been cut off, if it was: what a list shows
+        too late, before that, this read can't have seen.
+        """
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, self._reader, customer_id)
             self._leave_line(connection, customer_id)
             them = update(customers).where(customers.c.customer_id == customer_id)
-            connection.execute(them.values(gone_at=None, **self._moved(window, cursor, now)))
+            moved = self._moved(looked_from or window.start, cursor, now)
+            connection.execute(them.values(gone_at=None, **moved))
             return self._store(connection, findings, customer_id, now)
 
     def restart(self, customer_id: CustomerId) -> None:
@@ -278,8 +285,8 @@ class RunProgress(Progress):
         them = update(customers).where(customers.c.customer_id == customer_id)
         connection.execute(them.values(selected_by=None, read_by=self._run_id))
 
-    def _moved(self, window: Window, cursor: datetime | None, now: datetime) -> dict[str, object]:
-        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(window.start)}
+    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
+        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(start)}
 
     def _follow(self, connection: Connection, hint: Hint) -> None:
         take_up(connection, hint, self._run_id)

@@ -106,7 +106,7 @@ class Stop:
 
 def stopped() -> ParkError:
     """Give the error that ends a job after a signal."""
-    msg = "stopped by a signal; the next run goes on where this one stopped"
+    msg = "stopped by a signal; the same command, said again, goes on where this one stopped"
     return ParkError(msg, by="signal")
 
 

@@ -39,8 +39,8 @@ def cursor_first(patch, _around):
     """The cursor is committed before what was found."""
     real = Progress.window_read
 
-    def window_read(progress, customer_id, window, findings, *cursor_and_now):
-        real(progress, customer_id, window, (), *cursor_and_now)
+    def window_read(progress, customer_id, window, findings, *cursor_and_now, **options):
+        real(progress, customer_id, window, (), *cursor_and_now, **options)
         return progress.page_read(customer_id, findings, None, cursor_and_now[-1])
 
     patch.setattr(Progress, "window_read", window_read)

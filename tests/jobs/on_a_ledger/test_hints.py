@@ -10,16 +10,17 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sync.errors import ParkError
+from sync.errors import ParkError, UnavailableError
 from sync.jobs.backfill import backfill
 from sync.jobs.run import run
 from sync.jobs.selection import CustomerSource
-from sync.ledger.tables import backfills, unassignments
+from sync.ledger.tables import backfills, bookmarks, unassignments
 from sync.model.event import Hint, Unassigned
 from sync.model.summary import CustomerCount
 from sync.model.window import Window
 
 ALL = CustomerSource("all")
+DOWN = UnavailableError("no answer")
 
 
 def named(*ids):
@@ -189,6 +190,26 @@ def test_an_event_that_came_too_late_for_the_cursor_is_found_by_its_hint(
     starts = [window.start for who, window, _ in shop.voucherify.asked if who == "cust_2"]
     usual = now - timedelta(hours=2)
     assert starts == [usual, late.at - shop.read_rules.lookback, usual]
+
+
+def test_a_hint_behind_the_bookmark_of_a_read_that_was_cut_off_asks_once_more(
+    *, shop, go, hint, ended, item
+):
+    shop.voucherify.happens("cust_1")
+    for hours in (9, 8, 7, 6):
+        shop.voucherify.happens("cust_2", item(f"evcus_{hours}", hours=24 * hours))
+    shop.voucherify.faults |= {"cust_1": [DOWN], "cust_2": [None, DOWN]}
+    shop.bound(in_line=1)
+    go()
+    assert [row["customer_id"] for row in shop.rows(bookmarks)] == ["cust_2"]
+    late = ended("rh_of_cust_2", hours=24 * 10, customer_id="cust_2")
+    shop.voucherify.activity["cust_2"].insert(0, late)
+    shop.voucherify.happens("cust_1", hint("cust_2", 24 * 10))
+
+    go()
+    go()
+
+    assert found(shop) == {"rh_of_cust_2"}
 
 
 def test_no_hint_lets_a_run_read_behind_the_horizon(shop, go, go_back, hint, item):
