@@ -4,8 +4,9 @@ Calls go to the org's own host and to no other, whatever an answer names. A sess
 renewed once for a call. The org's calls of 24 hours are shared with all its other programs, so the
 last tenth of them is left alone.
 
-Sources: REST API Developer Guide, "Status Codes and Error Responses" and "Headers | Limit Info
-Header"; Salesforce Developer Limits, "API Request Limits and Allocations".
+Sources: REST API Developer Guide, "Status Codes and Error Responses", "Headers | Limit Info
+Header" and "Headers | Assignment Rule Header"; Salesforce Developer Limits, "API Request Limits and
+Allocations".
 """
 
 import json
@@ -34,6 +35,8 @@ UNTIL_LESS_BUSY = timedelta(minutes=5)
 """When to look again after too many calls ran at once."""
 
 CHANGES = "PATCH"
+KEEPS_OWNERS = {"Sforce-Auto-Assign": "FALSE"}
+"""Without it a lead or account that is changed goes to whom the org's assignment rules name."""
 ACCEPTED = frozenset({200, 201, 202, 204})
 SEVERAL = 300
 SESSION_ENDED = 401
@@ -140,7 +143,7 @@ class SalesforceApi:
             RefusedError: it refuses this request.
         """
         data = None if body is None else json.dumps(body).encode()
-        headers = {} if data is None else {"Content-Type": "application/json"}
+        headers = {} if data is None else {"Content-Type": "application/json", **KEEPS_OWNERS}
         call = Call(self._url(path), tuple(params.items()), method, headers, data)
         return self._ask(call, _json, urgent=urgent)
 

@@ -135,12 +135,15 @@ class Table:
 
 
 class Org:
-    """What an org keeps. `validation` holds functions of (object, row as it will be)."""
+    """What an org keeps. `validation` holds functions of (object, row as it will be), `assigned_to`
+    the owner that the assignment rules name for leads and accounts, if there are any."""
 
     def __init__(self):
         self.tables = {}
         self.validation = []
         self.row_faults = {}
+        self.assigned_to = None
+        self.assigns = False
         self.page = 2000
         self.used, self.allowed = 0, 100_000
         self.counts = Counter()
@@ -214,6 +217,8 @@ class Org:
                     code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message=rule(table.name, after)
                 )
         row.update(taken)
+        if self.assigns and self.assigned_to and table.name in {"Account", "Lead"}:
+            row["OwnerId"] = self.assigned_to
 
     def _require_unique(self, table, taken, after):
         for name in taken:

@@ -236,6 +236,21 @@ def test_what_is_cleared_becomes_null_and_the_rest_stays(org, make, put, unassig
     assert outcome.change.before["Has_Voucher__c"] == "true"
 
 
+@pytest.mark.parametrize("name", ["Lead", "Account"])
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_a_record_keeps_its_owner_whatever_the_assignment_rules_say(
+    org, make, many, name, how_many
+):
+    """They are applied to each change of a lead or account that does not forbid it."""
+    batch, ids = many(how_many, name=name, OwnerId="0055f000001OwnAAAA")
+    org.assigned_to = "0055f000001RuleAAA"
+
+    outcomes = make(CODES.model_copy(update={"object": name})).unassign(batch)
+
+    assert results(outcomes) == [REMOVED] * how_many
+    assert {org.peek(name, id_)["OwnerId"] for id_ in ids} == {"0055f000001OwnAAAA"}
+
+
 def test_one_call_changes_two_hundred_and_says_of_each_what_became_of_it(crm, org, make, many):
     batch, ids = many(7)
     org.row_faults = {ids[1]: ["UNABLE_TO_LOCK_ROW"], ids[3]: ["FIELD_FILTER_VALIDATION_EXCEPTION"]}
