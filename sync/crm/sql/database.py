@@ -49,6 +49,8 @@ _REFUSES_ROW = (exc.DataError, exc.IntegrityError)
 _MYSQL_REFUSES_ROW = frozenset({1292, 1364, 1369, 1644, 3140, 3819, 4025})
 # RAISE in a trigger, and the check option of a view.
 _POSTGRESQL_REFUSES_ROW = frozenset({"P0001", "44000"})
+# A text has letters that the column's alphabet lacks.
+_MYSQL_OTHER_ALPHABET = frozenset({1267, 1270, 1271, 3988})
 # Waited too long for a lock, and met another writer who waits for ours.
 _MYSQL_LOCKED = frozenset({1205, 1213})
 _POSTGRESQL_LOCKED = frozenset({"55P03", "40P01"})
@@ -180,6 +182,11 @@ def is_locked(error: exc.DBAPIError) -> bool:
     """Tell whether somebody holds a row, or a table, that was to be written."""
     code = _mysql_code(error)
     return code in _MYSQL_LOCKED or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_LOCKED
+
+
+def is_never_held(error: exc.DBAPIError) -> bool:
+    """Tell whether a text that was looked for is none that the column can hold."""
+    return _mysql_code(error) in _MYSQL_OTHER_ALPHABET
 
 
 def refuses_row(error: exc.DBAPIError) -> bool:
