@@ -365,3 +365,50 @@ def test_an_older_unassignment_than_the_newest_known_is_superseded(
 
     assert outcome.result is Result.SUPERSEDED
     assert own.rows(table) == [row(1)]
+
+
+@pytest.mark.parametrize("own", ["postgresql"], indirect=True)
+def test_what_was_written_is_told_if_a_right_goes_while_one_row_is_locked(
+    own, contacts, unassignment
+):
+    table = contacts(row(1), row(2, "cust_2"), row(3, "cust_3"))
+    name = f"writer_{own.url.database}"
+    own.do(f"CREATE ROLE {name} LOGIN", f"GRANT SELECT, UPDATE ON contacts TO {name}")
+    crm = SqlAdapter(own.url.set(username=name), BY_CODE, busy_timeout=0.1)
+    writes = []
+
+    @sa.event.listens_for(crm._engine, "before_cursor_execute")
+    def take_the_right(_connection, _cursor, about, *_):
+        writes.extend([about] * about.startswith("UPDATE"))
+        # All in one transaction, then one by one: this is the third row.
+        if len(writes) == 4:
+            own.do(f"REVOKE UPDATE ON contacts FROM {name}")
+
+    with own.row_locked(table.c.id == 1):
+        outcomes = crm.unassign(
+            [unassignment(f"rh_{who}", customer_id=f"cust_{who}") for who in (1, 2, 3)]
+        )
+
+    own.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    assert results(outcomes) == [Result.RETRY, Result.REMOVED, Result.RETRY]
+    assert "42501" in outcomes[2].reason
+
+
+@pytest.mark.parametrize("own", ["postgresql"], indirect=True)
+def test_a_row_that_a_policy_refuses_does_not_stop_the_others(own, contacts, unassignment):
+    table = contacts(row(1), row(2, "cust_2"), row(3, "cust_3"))
+    name = f"tenant_{own.url.database}"
+    own.do(
+        f"CREATE ROLE {name} LOGIN",
+        f"GRANT SELECT, UPDATE ON contacts TO {name}",
+        "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY mine ON contacts USING (true) WITH CHECK (vid <> 'cust_2')",
+    )
+    crm = SqlAdapter(own.url.set(username=name), BY_CODE)
+    ids = ("cust_1", "cust_2", "cust_3")
+
+    outcomes = crm.unassign([unassignment(f"rh_{who}", customer_id=who) for who in ids])
+
+    own.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    assert results(outcomes) == [Result.REMOVED, Result.REJECTED, Result.REMOVED]
+    assert [each["code"] for each in own.rows(table)] == [None, "FRIEND-1", None]
