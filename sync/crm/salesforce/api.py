@@ -37,7 +37,8 @@ UNTIL_LESS_BUSY = timedelta(minutes=5)
 CHANGES = "PATCH"
 KEEPS_OWNERS = {"Sforce-Auto-Assign": "FALSE"}
 """Without it a lead or account that is changed goes to whom the org's assignment rules name."""
-ACCEPTED = frozenset({200, 201, 202, 204})
+NO_CONTENT = 204
+ACCEPTED = frozenset({200, 201, 202, NO_CONTENT})
 SEVERAL = 300
 SESSION_ENDED = 401
 FORBIDDEN = 403
@@ -133,7 +134,7 @@ class SalesforceApi:
         urgent: bool = False,
         **params: str,
     ) -> Any:  # noqa: ANN401 - JSON
-        """Give the JSON of an answer, None where it has none; the path's segments are escaped.
+        """Give the JSON of an answer, None for a 204; the path's segments are escaped.
 
         `urgent` is for what ends something that was begun: it leaves no call to others.
 
@@ -224,13 +225,16 @@ def _over_limit(told: Mapping[str, Any]) -> Outcome:
 
 
 def _json(answer: Answer) -> Any:  # noqa: ANN401 - JSON
-    if not answer.body.strip():
+    if answer.status == NO_CONTENT:
         return None
     try:
-        return json.loads(answer.body, parse_float=Decimal)
+        told = json.loads(answer.body, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
-        msg = "Salesforce answered with something that is no JSON"
-        raise RetryError(msg) from None
+        told = None
+    if told is None:
+        msg = "Salesforce answered with something that is no JSON, or tells nothing"
+        raise RetryError(msg)
+    return told
 
 
 def _text(answer: Answer) -> str:

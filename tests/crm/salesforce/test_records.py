@@ -80,6 +80,18 @@ def test_an_id_of_either_length_finds_the_same_contact(org, make, put, unassignm
         assert org.peek("Contact", id_)["Voucher_Code__c"] is None
 
 
+@pytest.mark.parametrize("form", [lambda id_: id_, lambda id_: id_[:15]], ids=["long", "short"])
+def test_an_id_of_either_length_is_the_same_in_a_field_that_refers_to_a_record(
+    org, make, put, unassignment, form
+):
+    account = org.seed("Account", LastName="Shop")
+    id_ = put(None, OwnerId=account)
+    adapter = make(SlotMapping(find=("prop:OwnerId = source_id",), slot=CODE))
+
+    assert results(adapter.unassign([unassignment(source_id=form(account))])) == [REMOVED]
+    assert org.peek("Contact", id_)["Voucher_Code__c"] is None
+
+
 def test_two_short_ids_that_differ_by_case_are_two_contacts(org, make, unassignment):
     table = org.table("Contact")
     pair = ["0035f00000Aaaaa", "0035f00000aaaaa"]
@@ -353,6 +365,20 @@ def test_an_answer_that_does_not_speak_of_each_record_is_tried_again_later(crm, 
     batch, _ids = many(3)
     with crm.forging("collection", [{"success": True}]):
         assert results(make().unassign(batch)) == [RETRY] * 3
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>Back soon</html>", {}, [], b"null"], ids=repr)
+@pytest.mark.parametrize("mapping", [CODES, RECORDS], ids=["contact", "record"])
+def test_an_answer_that_does_not_speak_of_the_one_record_is_tried_again_later(
+    crm, make, unassignment, answer, mapping
+):
+    """Whoever answers 200 to everything, a proxy or a page of maintenance, changed nothing."""
+    crm.org.seed("Contact", Voucherify_Id__c="cust_1", Voucher_Code__c="FRIEND-1")
+    crm.org.seed(ASSIGNMENT, Holder_Id__c="rh_1", Status__c="Assigned")
+    with crm.forging("row", answer):
+        assert results(make(mapping).unassign([unassignment()])) == [RETRY]
+
+    assert results(make(mapping).unassign([unassignment()])) == [REMOVED]
 
 
 def test_calls_are_one_read_and_one_write_for_two_hundred(crm, make, many):
