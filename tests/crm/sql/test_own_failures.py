@@ -1,5 +1,7 @@
 """A user's own table among other writers, rules and rights; and what `check` says beforehand."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -152,6 +154,35 @@ def test_a_race_that_is_lost_twice_is_retry_and_loses_nobodys_change(
     left = own.rows(table)[0]
     assert left["code"] == "FRIEND-1"
     assert set(left["gift"]) == {"a", "+"}
+
+
+@pytest.mark.parametrize("own", ["postgresql", "mysql"], indirect=True)
+def test_two_writers_who_wait_for_one_another_both_get_their_way(own, contacts, unassignment):
+    table = contacts(row(1), row(2, "cust_2"))
+    crm = SqlAdapter(own.url, BY_CODE, busy_timeout=5.0)
+    writes = []
+    with own.engine.connect() as other, ThreadPoolExecutor(1) as beside:
+        if own.kind == "postgresql":
+            other.exec_driver_sql("SET deadlock_timeout = '10s'")  # the other side sees it first
+        for number in range(9):  # MySQL sends away whoever has changed less
+            other.exec_driver_sql(f"UPDATE contacts SET told = '{number}' WHERE id = 2")
+
+        @sa.event.listens_for(crm._engine, "before_cursor_execute")
+        def wait_for_each_other(_connection, _cursor, about, *_):
+            writes.extend([about] * about.startswith("UPDATE"))
+            if len(writes) == 2:
+                beside.submit(theirs).add_done_callback(lambda done: writes.append(done.result()))
+
+        def theirs():
+            other.exec_driver_sql("UPDATE contacts SET told = 'mine' WHERE id = 1")
+            other.commit()
+
+        batch = [unassignment("rh_1"), unassignment("rh_2", customer_id="cust_2")]
+        outcomes = crm.unassign(batch)
+
+    assert results(outcomes) == [Result.REMOVED, Result.REMOVED]
+    assert [each["code"] for each in own.rows(table)] == [None, None]
+    assert outcomes[0].change.before["told"] == "mine"
 
 
 def test_what_is_restored_is_compared_where_it_is_written(own, adapter, contacts, unassignment):
