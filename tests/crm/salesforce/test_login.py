@@ -88,6 +88,11 @@ def test_a_clock_that_is_a_little_wrong_does_no_harm(make, ann, key_file, late):
     assert results(adapter.unassign([ann])) == [Result.REMOVED]
 
 
+def test_what_proves_who_asks_is_in_no_text_of_it(key_file):
+    assert "app-secret" not in repr(ClientCredentials("app-id", "app-secret"))
+    assert "sign" not in repr(by_key(key_file))
+
+
 def test_a_key_of_a_kind_that_nobody_knows_is_told(tmp_path):
     short_curve = (
         "-----BEGIN EC PRIVATE KEY-----\n"

@@ -215,6 +215,12 @@ def test_pages_that_lead_in_a_circle_end(crm, make, unassignment):
     assert crm.counts["query"] == 2
 
 
+@pytest.mark.parametrize("records", [None, {}, [None], ["x"], [{"Id": 5}], [{}]], ids=repr)
+def test_a_page_that_holds_no_records_is_tried_again_later(crm, make, unassignment, records):
+    with crm.forging("query", {"done": True, "records": records}):
+        assert results(make().unassign([unassignment()])) == [RETRY]
+
+
 def test_a_mapping_that_salesforce_does_not_know_is_told(make, unassignment):
     unknown = SlotMapping(find=("prop:Nothing__c = source_id",), slot=CODE)
 
@@ -306,6 +312,16 @@ def test_alone_or_with_others_a_refusal_means_the_same(org, make, many, code, re
     assert results(together) == [result, REMOVED]
     assert results(alone) == [result]
     assert "ann@" not in f"{alone} {together}"
+
+
+@pytest.mark.parametrize(("fields", "result"), [([], NOT_FOUND), (["Shop__c"], REJECTED)])
+def test_a_reference_that_leads_nowhere_is_no_missing_contact(crm, make, many, fields, result):
+    batch, _ids = many(2)
+    error = {"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "invalid id", "fields": fields}
+    refused = {"success": False, "errors": [error]}
+
+    with crm.forging("collection", [refused, {"success": True, "errors": []}]):
+        assert results(make().unassign(batch)) == [result, REMOVED]
 
 
 def test_one_value_that_can_not_be_read_harms_only_its_own_record(

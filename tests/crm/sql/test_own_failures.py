@@ -223,6 +223,20 @@ def test_a_row_that_a_constraint_refuses_does_not_stop_the_others(own, adapter, 
     assert [each["code"] for each in own.rows(table)] == [None, "FRIEND-1", None]
 
 
+def test_a_row_that_others_refer_to_is_not_deleted(own, adapter, contacts, unassignment):
+    table = contacts(row(1), row(2))
+    own.do(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, "
+        "FOREIGN KEY (contact) REFERENCES contacts (id))",
+        "INSERT INTO orders VALUES (1, 1)",
+    )
+
+    outcomes = adapter(DELETED).unassign([unassignment("rh_1"), unassignment("rh_2")])
+
+    assert results(outcomes) == [Result.REJECTED, Result.REMOVED]
+    assert own.rows(table) == [row(1)]
+
+
 @pytest.mark.parametrize("own", ["postgresql", "mysql"], indirect=True)
 def test_what_does_not_fit_into_its_column_is_refused_and_not_cut_off(own, adapter, unassignment):
     table = own.make("contacts", *columns(told=sa.String(3)), rows=[row(1)])
