@@ -4,8 +4,9 @@ Calls go to the org's own host and to no other, whatever an answer names. A sess
 renewed once for a call. The org's calls of 24 hours are shared with all its other programs, so the
 last tenth of them is left alone.
 
-Sources: REST API Developer Guide, "Status Codes and Error Responses" and "Headers | Limit Info
-Header"; Salesforce Developer Limits, "API Request Limits and Allocations".
+Sources: REST API Developer Guide, "Status Codes and Error Responses", "Headers | Limit Info
+Header" and "Headers | Assignment Rule Header"; Salesforce Developer Limits, "API Request Limits and
+Allocations".
 """
 
 import json
@@ -34,7 +35,10 @@ UNTIL_LESS_BUSY = timedelta(minutes=5)
 """When to look again after too many calls ran at once."""
 
 CHANGES = "PATCH"
-ACCEPTED = frozenset({200, 201, 202, 204})
+KEEPS_OWNERS = {"Sforce-Auto-Assign": "FALSE"}
+"""Without it a lead or account that is changed goes to whom the org's assignment rules name."""
+NO_CONTENT = 204
+ACCEPTED = frozenset({200, 201, 202, NO_CONTENT})
 SEVERAL = 300
 SESSION_ENDED = 401
 FORBIDDEN = 403
@@ -130,7 +134,7 @@ class SalesforceApi:
         urgent: bool = False,
         **params: str,
     ) -> Any:  # noqa: ANN401 - JSON
-        """Give the JSON of an answer, None where it has none; the path's segments are escaped.
+        """Give the JSON of an answer, None for a 204; the path's segments are escaped.
 
         `urgent` is for what ends something that was begun: it leaves no call to others.
 
@@ -140,7 +144,7 @@ class SalesforceApi:
             RefusedError: it refuses this request.
         """
         data = None if body is None else json.dumps(body).encode()
-        headers = {} if data is None else {"Content-Type": "application/json"}
+        headers = {} if data is None else {"Content-Type": "application/json", **KEEPS_OWNERS}
         call = Call(self._url(path), tuple(params.items()), method, headers, data)
         return self._ask(call, _json, urgent=urgent)
 
@@ -221,13 +225,16 @@ def _over_limit(told: Mapping[str, Any]) -> Outcome:
 
 
 def _json(answer: Answer) -> Any:  # noqa: ANN401 - JSON
-    if not answer.body.strip():
+    if answer.status == NO_CONTENT:
         return None
     try:
-        return json.loads(answer.body, parse_float=Decimal)
+        told = json.loads(answer.body, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
-        msg = "Salesforce answered with something that is no JSON"
-        raise RetryError(msg) from None
+        told = None
+    if told is None:
+        msg = "Salesforce answered with something that is no JSON, or tells nothing"
+        raise RetryError(msg)
+    return told
 
 
 def _text(answer: Answer) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 
-from sync.crm.adapter import Change, CredentialsRefusedError, Outcome
+from sync.crm.adapter import Change, CredentialsRefusedError, Outcome, TellUserError
 from sync.crm.mapped.writer import CrmBusyError
 from sync.crm.salesforce.api import RefusedError, SalesforceApi
 from sync.crm.salesforce.rows import Kinds, outcome_of_error
@@ -34,6 +34,9 @@ LONGEST_WAIT = 15.0
 LONGEST_JOB = 600.0
 """Seconds of waiting after which a job is given up."""
 
+CUT_OFF = (CrmBusyError, CredentialsRefusedError, TellUserError)
+"""What ends a job that was begun. Rows may be written by then, so it is no error of all of them:
+the next call meets it anew."""
 NOT_DONE = Outcome.retry("Salesforce's bulk job did not get to this record in time")
 
 
@@ -65,7 +68,7 @@ class BulkUpdate:
                 self._abort(job)
                 return None
             state = self._ended(job)
-        except CrmBusyError:
+        except CUT_OFF:
             # What it did until here can't be asked; the next run reads it.
             self._abort(job)
             return [NOT_DONE] * len(changes)
@@ -120,13 +123,13 @@ class BulkUpdate:
         return state if isinstance(state, str) else ""
 
     def _abort(self, job: str) -> None:
-        with suppress(RefusedError, CrmBusyError):
+        with suppress(RefusedError, *CUT_OFF):
             self._api.ask("PATCH", *JOBS, job, body={"state": ABORTED}, urgent=True)
 
     def _told(self, job: str) -> Mapping[str, Outcome | None]:
         """Give what became of the rows of an ended job, by Id; what it did not do is left out."""
         told: dict[str, Outcome | None] = {}
-        with suppress(RefusedError, CrmBusyError):
+        with suppress(RefusedError, *CUT_OFF):
             for row in self._results(job, "failedResults"):
                 told[_id(row)] = outcome_of_error(row.get(ERROR) or "")
             for row in self._results(job, "successfulResults"):

@@ -97,7 +97,8 @@ class SalesforceFinder:
 
 def _same(where: str, value: str) -> str:
     text = value.strip()
-    return text.casefold() if where.casefold() == EMAIL else text
+    # What a field holds that refers to a record is told in the long form.
+    return text.casefold() if where.casefold() == EMAIL else long_id(text) or text
 
 
 def _next(page: object) -> str | None:

@@ -26,8 +26,9 @@ PRIVATE_KEY_FILE = "SALESFORCE_PRIVATE_KEY_FILE"
 
 PATH = "/services/oauth2/token"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-GOOD_FOR = 180
-"""Seconds that a signed request for a token is good for; Salesforce takes no more than that."""
+GOOD_FOR = 120
+"""Seconds that a signed request for a token is good for. Salesforce takes three minutes at most, by
+its own clock: so ours may be a minute ahead, or two behind."""
 
 OK = 200
 TOO_MANY = 429
@@ -98,6 +99,7 @@ def signer(path: Path) -> Callable[[Mapping[str, object]], str]:
     """
     try:
         import jwt  # noqa: PLC0415  # an extra
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
         from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
             load_pem_private_key,
@@ -110,7 +112,7 @@ def signer(path: Path) -> Callable[[Mapping[str, object]], str]:
     except OSError as error:
         msg = f"{PRIVATE_KEY_FILE}: the key {path} can't be read ({error.strerror})"
         raise TellUserError(msg) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         msg = f"{PRIVATE_KEY_FILE}: {path} is no private key in PEM form without a password"
         raise TellUserError(msg) from None
     if not isinstance(key, RSAPrivateKey):
@@ -172,8 +174,9 @@ def judged(answer: Answer) -> str:
         code = word if _WORD.fullmatch(word) else "unknown"
         msg = (
             f"Salesforce's login refused the app ({code}). Check {CLIENT_ID} and what goes with "
-            f"it ({CLIENT_SECRET}, or {USERNAME} and {PRIVATE_KEY_FILE}), that the app allows this "
-            f"flow and has a user to run as, and that {URL} is the org's own My Domain"
+            f"it ({CLIENT_SECRET}, or {USERNAME} and {PRIVATE_KEY_FILE} and this machine's clock), "
+            f"that the app allows this flow and has a user to run as, and that {URL} is the org's "
+            "own My Domain"
         )
         raise CredentialsRefusedError(msg)
     msg = (

@@ -40,6 +40,7 @@ FRESH_FOR = 5.0
 """Seconds after which what was read is read again before it is written."""
 HALVINGS = 30
 """How often a call that was refused as a whole is made as two, to find which record is to blame."""
+UNCLEAR = Outcome.retry("Salesforce does not say of each record what became of it")
 TOO_MANY_REFUSED = Outcome.retry("not tried: Salesforce can't read what the mapping sets")
 NOT_THERE = Outcome(Result.CONTACT_NOT_FOUND)
 
@@ -187,8 +188,7 @@ class SalesforceRecords:
         }
         told = self._api.ask("PATCH", "composite", "sobjects", body=body)
         if not isinstance(told, list) or len(told) != len(changes):
-            unclear = Outcome.retry("Salesforce does not say of each record what became of it")
-            return [unclear] * len(changes)
+            return [UNCLEAR] * len(changes)
         return [outcome_of(each) for each in told]
 
     def _alone(self, change: Change) -> Outcome | None:
@@ -197,17 +197,20 @@ class SalesforceRecords:
         try:
             # An address may be read in a way of its own if the id in it has dots, or worse.
             if self._own is not None and _PLAIN.fullmatch(key):
-                path = ("sobjects", self._name, self._own.key, key)
-                self._api.ask("PATCH", *path, body=body, updateOnly="true")
+                path: tuple[str, ...] = ("sobjects", self._name, self._own.key, key)
+                told = self._api.ask("PATCH", *path, body=body, updateOnly="true")
             else:
-                self._api.ask("PATCH", "sobjects", self._name, change.record_id, body=body)
+                path = ("sobjects", self._name, change.record_id)
+                told = self._api.ask("PATCH", *path, body=body)
         except RefusedError as refused:
             if refused.status == SEVERAL:
                 return SEVERAL_RECORDS
             fields = ["?"] if refused.names_fields else []
             error = {"statusCode": refused.code, "fields": fields}
             return outcome_of({"success": False, "errors": [error]})
-        return None
+        if told is None:
+            return None
+        return outcome_of(told) if isinstance(told, dict) and "success" in told else UNCLEAR
 
 
 def _ids(changes: Sequence[Change]) -> list[str]:

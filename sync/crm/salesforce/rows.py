@@ -71,7 +71,7 @@ def text_of_value(value: object) -> str:
 def rows_of(page: object) -> list[Mapping[str, Any]]:
     """Give the rows of a page; the names of fields have no case."""
     records = page.get("records") if isinstance(page, dict) else None
-    if not isinstance(records, list):
+    if not isinstance(records, list) or not all(isinstance(row, dict) for row in records):
         raise CrmBusyError(Outcome.retry("Salesforce answered a query without records"))
     return [{name.casefold(): value for name, value in row.items()} for row in records]
 

@@ -8,6 +8,7 @@ Codes"; PostgreSQL's are of its appendix "PostgreSQL Error Codes".
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,16 +40,33 @@ _SQLITE_NEEDS_A_PERSON = frozenset(
     }
 )
 _NEEDS_A_PERSON = (exc.ProgrammingError, exc.InternalError, exc.NotSupportedError)
-# Rights (1044, 1142, 1143, 1227), a name that isn't there (1049, 1054), a view that can't be
-# written (1288), and a server that only reads (1290).
-_MYSQL_NEEDS_A_PERSON = frozenset({1044, 1049, 1054, 1142, 1143, 1227, 1288, 1290})
-_MYSQL_REFUSES_KEY = 1045
+# Rights (1044, 1142, 1143, 1227), a name that isn't there (1049, 1054), a view or a column that
+# can't be written (1288, 1348, 1906, 3105), and a server that only reads (1290).
+_MYSQL_NEEDS_A_PERSON = frozenset(
+    {1044, 1049, 1054, 1142, 1143, 1227, 1288, 1290, 1348, 1906, 3105}
+)
+# A wrong password, another way to log in, one that has run out, and a user who is locked.
+_MYSQL_REFUSES_KEY = frozenset({1045, 1698, 1820, 1862, 3118, 4151})
+# A view that can't be written.
+_POSTGRESQL_NEEDS_A_PERSON = frozenset({"55000"})
+# No driver has a code for what PostgreSQL says before it lets one in, so its words have to do. A
+# server that says it in another language is taken for one that is down.
+_POSTGRESQL_REFUSES_KEY = re.compile(
+    r'authentication failed for user|no password supplied|role ".*" (does not exist|is not permitt)'
+)
+_POSTGRESQL_HAS_NO_PLACE = re.compile(
+    r'database ".*" does not exist|permission denied for database|pg_hba\.conf'
+)
 _REFUSES_ROW = (exc.DataError, exc.IntegrityError)
 # A value of the wrong kind (1292, 3140), none where one is needed (1364), a check that fails
 # (1369, 3819, 4025), and a trigger's own no (1644): all of them no more than an OperationalError.
 _MYSQL_REFUSES_ROW = frozenset({1292, 1364, 1369, 1644, 3140, 3819, 4025})
 # RAISE in a trigger, and the check option of a view.
 _POSTGRESQL_REFUSES_ROW = frozenset({"P0001", "44000"})
+_POSTGRESQL_CHECKS_ROW = "ExecWithCheckOptions"
+"""Where the server refuses a row by a policy; the code is that of a missing right."""
+# A text has letters that the column's alphabet lacks.
+_MYSQL_OTHER_ALPHABET = frozenset({1267, 1270, 1271, 3988})
 # Waited too long for a lock, and met another writer who waits for ours.
 _MYSQL_LOCKED = frozenset({1205, 1213})
 _POSTGRESQL_LOCKED = frozenset({"55P03", "40P01"})
@@ -172,8 +190,8 @@ def unusable(error: exc.DBAPIError) -> TellUserError | CredentialsRefusedError:
 
 
 def refuses_key(error: exc.DBAPIError) -> bool:
-    """Tell whether user or password are wrong; PostgreSQL's drivers don't tell that by a code."""
-    return _mysql_code(error) == _MYSQL_REFUSES_KEY
+    """Tell whether user or password are wrong."""
+    return _mysql_code(error) in _MYSQL_REFUSES_KEY or _says(error, _POSTGRESQL_REFUSES_KEY)
 
 
 def is_locked(error: exc.DBAPIError) -> bool:
@@ -182,12 +200,18 @@ def is_locked(error: exc.DBAPIError) -> bool:
     return code in _MYSQL_LOCKED or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_LOCKED
 
 
+def is_never_held(error: exc.DBAPIError) -> bool:
+    """Tell whether a text that was looked for is none that the column can hold."""
+    return _mysql_code(error) in _MYSQL_OTHER_ALPHABET
+
+
 def refuses_row(error: exc.DBAPIError) -> bool:
     """Tell whether an error is about what one row would hold, and not about the others."""
     return (
         isinstance(error, _REFUSES_ROW)
         or _mysql_code(error) in _MYSQL_REFUSES_ROW
         or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_REFUSES_ROW
+        or _raised_in(error) == _POSTGRESQL_CHECKS_ROW
     )
 
 
@@ -195,7 +219,11 @@ def _needs_a_person(error: exc.DBAPIError) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         return code & 0xFF in _SQLITE_NEEDS_A_PERSON
-    if _mysql_code(error) in _MYSQL_NEEDS_A_PERSON:
+    if (
+        _mysql_code(error) in _MYSQL_NEEDS_A_PERSON
+        or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_NEEDS_A_PERSON
+        or _says(error, _POSTGRESQL_HAS_NO_PLACE)
+    ):
         return True
     return isinstance(error, _NEEDS_A_PERSON) and not error.connection_invalidated
 
@@ -208,6 +236,17 @@ def kind_of(error: exc.DBAPIError) -> str:
         or getattr(error.orig, "sqlstate", None)
     )
     return f"{type(error).__name__}, {code}" if code else type(error).__name__
+
+
+def _says(error: exc.DBAPIError, words: re.Pattern[str]) -> bool:
+    """Tell whether a server says so while it is connected to; nothing was sent to it then."""
+    return error.statement is None and words.search(str(error.orig)) is not None
+
+
+def _raised_in(error: exc.DBAPIError) -> str | None:
+    """Give the function of PostgreSQL's that refused, in a name that no language changes."""
+    function: str | None = getattr(getattr(error.orig, "diag", None), "source_function", None)
+    return function
 
 
 def _mysql_code(error: exc.DBAPIError) -> int | None:

@@ -4,13 +4,14 @@ One is made for each call of the adapter, and goes with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.crm.adapter import Change, Outcome
 from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, Record
-from sync.crm.sql.database import CHUNK, SqlDatabase, retry_or_tell
+from sync.crm.sql.database import CHUNK, SqlDatabase, is_never_held, retry_or_tell
 from sync.crm.sql.own_statements import Statements
 from sync.crm.sql.writing import SeveralRowsError, write_rows
 
@@ -49,7 +50,7 @@ class OwnRows:
             with self._database.transaction("BEGIN") as connection:
                 statements = self._statements(connection)
                 column = where or statements.key
-                rows = connection.execute(statements.find(column, values, fields)).all()
+                rows = _rows(connection, statements, column, values, fields)
         except exc.DBAPIError as error:
             raise CrmBusyError(retry_or_tell(error, self._table)) from None
         found: dict[str | None, list[Record]] = {}
@@ -97,3 +98,21 @@ class OwnRows:
         if rows > 1:
             raise SeveralRowsError
         return None if rows else LOST_RACE
+
+
+def _rows(
+    connection: sa.Connection,
+    statements: Statements,
+    column: str,
+    values: Sequence[str],
+    fields: Sequence[str],
+) -> list[sa.Row[Any]]:
+    """Read; one value that the column can't hold refuses all that are asked with it."""
+    try:
+        return [*connection.execute(statements.find(column, values, fields))]
+    except exc.DBAPIError as error:
+        if not is_never_held(error):
+            raise
+    middle = len(values) // 2
+    halves = (values[:middle], values[middle:]) if middle else ()
+    return [row for half in halves for row in _rows(connection, statements, column, half, fields)]

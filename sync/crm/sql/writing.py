@@ -53,11 +53,13 @@ def _each_alone(
             outcome = Outcome.rejected(f"several rows of {table} have this key: give each its own")
         except exc.DBAPIError as error:
             locked += is_locked(error)
-            if not refuses_row(error) and not 0 < locked < LOCKED_ROWS:
+            if refuses_row(error):
+                outcome = rejected_by(error, table)
+            elif is_locked(error) and locked < LOCKED_ROWS:
+                outcome = retry_or_tell(error, table)
+            else:
                 later = _later(error, table, is_first=not outcomes)
                 return [*outcomes, *[later] * (len(changes) - len(outcomes))]
-            is_refused = refuses_row(error)
-            outcome = rejected_by(error, table) if is_refused else retry_or_tell(error, table)
         outcomes.append(outcome)
     return outcomes
 

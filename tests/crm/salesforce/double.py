@@ -2,7 +2,8 @@
 
 Ours, written from Salesforce's public documentation; it never saw the live service. It enforces
 what is documented: both logins, sessions, limits, SOQL without case, two hundred records per call,
-a result per record with HTTP 200, `updateOnly`, 300, jobs of Bulk API 2.0. Faults come on demand.
+a result per record with HTTP 200, `updateOnly`, 300, assignment rules, jobs of Bulk API 2.0. Faults
+come on demand.
 """
 
 import json
@@ -168,6 +169,7 @@ class Salesforce:
             if kind in self.forgeries:
                 return 200, self.forgeries[kind], "application/json"
             org.watch(kind)
+            org.assigns = request.headers.get("Sforce-Auto-Assign", "TRUE").upper() != "FALSE"
             return self._done(kind, request.command, path[3:], params, body)
         except CallError as error:
             return error.status, error.body, "application/json"

@@ -47,7 +47,7 @@ class Logins:
         except (KeyError, ValueError, InvalidSignature):
             return False
         is_rs256 = json.loads(_decoded(head))["alg"] == "RS256"
-        is_in_time = 0 < sure["exp"] - time.time() <= 300
+        is_in_time = 0 < sure["exp"] - time.time() <= 180
         return is_rs256 and is_in_time and (sure["iss"], sure["aud"]) == (self.client[0], self.url)
 
 

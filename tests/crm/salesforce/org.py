@@ -135,12 +135,15 @@ class Table:
 
 
 class Org:
-    """What an org keeps. `validation` holds functions of (object, row as it will be)."""
+    """What an org keeps. `validation` holds functions of (object, row as it will be), `assigned_to`
+    the owner that the assignment rules name for leads and accounts, if there are any."""
 
     def __init__(self):
         self.tables = {}
         self.validation = []
         self.row_faults = {}
+        self.assigned_to = None
+        self.assigns = False
         self.page = 2000
         self.used, self.allowed = 0, 100_000
         self.counts = Counter()
@@ -214,6 +217,8 @@ class Org:
                     code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message=rule(table.name, after)
                 )
         row.update(taken)
+        if self.assigns and self.assigned_to and table.name in {"Account", "Lead"}:
+            row["OwnerId"] = self.assigned_to
 
     def _require_unique(self, table, taken, after):
         for name in taken:
@@ -225,18 +230,18 @@ class Org:
     def matching(self, table, name, values):
         """Give the rows with one of the values; texts are compared without case, as SOQL does."""
         wanted = table.field(name)
-        if wanted.type == "id":
-            return self._with_ids(table, values)
+        if wanted.type in {"id", "reference"}:
+            return self._with_ids(table, wanted.name, values)
         if not wanted.filterable or wanted.type not in TEXTS:
             raise CallError(400, "INVALID_FIELD", f"{name} can not be filtered so")
         folded = {value.casefold() for value in values}
         return [row for row in table.rows.values() if (row[wanted.name] or "").casefold() in folded]
 
-    def _with_ids(self, table, values):
+    def _with_ids(self, table, name, values):
         for value in values:
             if not ID.fullmatch(value) or value.startswith("bad"):
                 raise CallError(400, "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field")
         # The long form has no case of its own.
         long = {value.casefold() for value in values if len(value) == 18}
-        rows = table.rows.values()
-        return [row for row in rows if row["Id"].casefold() in long or row["Id"][:15] in values]
+        held = [(row[name] or "", row) for row in table.rows.values()]
+        return [row for id_, row in held if id_.casefold() in long or id_[:15] in values]

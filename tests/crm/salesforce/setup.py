@@ -39,6 +39,7 @@ def contact_fields():
         Field("Unassigned_On__c", "date"),
         Field("Unassigned_At__c", "datetime"),
         Field("Note__c"),
+        Field("OwnerId", "reference", 18),
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync.crm.adapter import Result
+from sync.crm.adapter import CredentialsRefusedError, Result
 from sync.crm.salesforce import records
 from sync.crm.salesforce.bulk import LONGEST_JOB, LONGEST_WAIT
 from tests.crm.salesforce.setup import ASSIGNMENT, CODES, RECORDS, adapters, results, running
@@ -195,6 +195,29 @@ def test_a_fault_in_the_midst_of_a_job_ends_it_and_the_next_run_goes_on(crm, mak
 
     assert results(adapter.unassign(batch)) == [RETRY] * 25
     assert state(crm) == ["Aborted"]
+    assert set(results(adapter.unassign(batch))) <= {REMOVED, Result.ALREADY_REMOVED}
+    assert statuses(crm) == ENDED
+
+
+@pytest.mark.usefixtures("low_limit")
+@pytest.mark.parametrize("at", ["job PUT batches", "job PATCH", "job GET", "job GET failedResults"])
+def test_a_key_that_is_refused_in_the_midst_of_a_job_loses_no_outcome(crm, make, many, at):
+    batch, _ids = many(25)
+    adapter = make(RECORDS)
+    known = crm.logins.client
+
+    def refuse(kind):
+        if kind == at:
+            crm.end_sessions()
+            crm.logins.client = ("app-id", "another-secret")
+
+    crm.org.watch = refuse
+    outcomes = adapter.unassign(batch)
+    with pytest.raises(CredentialsRefusedError):
+        adapter.unassign(batch)
+    crm.org.watch, crm.logins.client = (lambda _kind: None), known
+
+    assert set(results(outcomes)) == {RETRY}
     assert set(results(adapter.unassign(batch))) <= {REMOVED, Result.ALREADY_REMOVED}
     assert statuses(crm) == ENDED
 

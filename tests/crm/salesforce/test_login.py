@@ -80,6 +80,32 @@ def test_a_signed_request_of_another_app_user_or_time_is_refused(make, ann, key_
         make(grant=by_key(key_file, **wrong)).unassign([ann])
 
 
+@pytest.mark.parametrize("late", [-100, 45])
+@pytest.mark.usefixtures("known")
+def test_a_clock_that_is_a_little_wrong_does_no_harm(make, ann, key_file, late):
+    adapter = make(grant=by_key(key_file, now=lambda: time.time() + late))
+
+    assert results(adapter.unassign([ann])) == [Result.REMOVED]
+
+
+def test_what_proves_who_asks_is_in_no_text_of_it(key_file):
+    assert "app-secret" not in repr(ClientCredentials("app-id", "app-secret"))
+    assert "sign" not in repr(by_key(key_file))
+
+
+def test_a_key_of_a_kind_that_nobody_knows_is_told(tmp_path):
+    short_curve = (
+        "-----BEGIN EC PRIVATE KEY-----\n"
+        "MD4CAQEEDk4839Kv4Qi6p2YUAPRNoAcGBSuBBAAGoSADHgAEJ/p80jw2EkadERC1\n"
+        "12AyD7pFHcE6GaYR6DHlYQ==\n"
+        "-----END EC PRIVATE KEY-----\n"
+    )
+    (tmp_path / "key.pem").write_text(short_curve)
+
+    with pytest.raises(TellUserError, match="SALESFORCE_PRIVATE_KEY_FILE"):
+        signer(tmp_path / "key.pem")
+
+
 def test_a_key_that_the_app_does_not_know_is_refused(crm, make, ann, key_file):
     crm.logins.public_keys[USER] = rsa.generate_private_key(65537, 2048).public_key()
 

@@ -80,6 +80,18 @@ def test_an_id_of_either_length_finds_the_same_contact(org, make, put, unassignm
         assert org.peek("Contact", id_)["Voucher_Code__c"] is None
 
 
+@pytest.mark.parametrize("form", [lambda id_: id_, lambda id_: id_[:15]], ids=["long", "short"])
+def test_an_id_of_either_length_is_the_same_in_a_field_that_refers_to_a_record(
+    org, make, put, unassignment, form
+):
+    account = org.seed("Account", LastName="Shop")
+    id_ = put(None, OwnerId=account)
+    adapter = make(SlotMapping(find=("prop:OwnerId = source_id",), slot=CODE))
+
+    assert results(adapter.unassign([unassignment(source_id=form(account))])) == [REMOVED]
+    assert org.peek("Contact", id_)["Voucher_Code__c"] is None
+
+
 def test_two_short_ids_that_differ_by_case_are_two_contacts(org, make, unassignment):
     table = org.table("Contact")
     pair = ["0035f00000Aaaaa", "0035f00000aaaaa"]
@@ -203,6 +215,12 @@ def test_pages_that_lead_in_a_circle_end(crm, make, unassignment):
     assert crm.counts["query"] == 2
 
 
+@pytest.mark.parametrize("records", [None, {}, [None], ["x"], [{"Id": 5}], [{}]], ids=repr)
+def test_a_page_that_holds_no_records_is_tried_again_later(crm, make, unassignment, records):
+    with crm.forging("query", {"done": True, "records": records}):
+        assert results(make().unassign([unassignment()])) == [RETRY]
+
+
 def test_a_mapping_that_salesforce_does_not_know_is_told(make, unassignment):
     unknown = SlotMapping(find=("prop:Nothing__c = source_id",), slot=CODE)
 
@@ -234,6 +252,21 @@ def test_what_is_cleared_becomes_null_and_the_rest_stays(org, make, put, unassig
     assert after["Unassigned_At__c"] == "2026-03-02T09:00:00.123+0000"
     assert outcome.change.before["Discount__c"] == "12.5"
     assert outcome.change.before["Has_Voucher__c"] == "true"
+
+
+@pytest.mark.parametrize("name", ["Lead", "Account"])
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_a_record_keeps_its_owner_whatever_the_assignment_rules_say(
+    org, make, many, name, how_many
+):
+    """They are applied to each change of a lead or account that does not forbid it."""
+    batch, ids = many(how_many, name=name, OwnerId="0055f000001OwnAAAA")
+    org.assigned_to = "0055f000001RuleAAA"
+
+    outcomes = make(CODES.model_copy(update={"object": name})).unassign(batch)
+
+    assert results(outcomes) == [REMOVED] * how_many
+    assert {org.peek(name, id_)["OwnerId"] for id_ in ids} == {"0055f000001OwnAAAA"}
 
 
 def test_one_call_changes_two_hundred_and_says_of_each_what_became_of_it(crm, org, make, many):
@@ -279,6 +312,16 @@ def test_alone_or_with_others_a_refusal_means_the_same(org, make, many, code, re
     assert results(together) == [result, REMOVED]
     assert results(alone) == [result]
     assert "ann@" not in f"{alone} {together}"
+
+
+@pytest.mark.parametrize(("fields", "result"), [([], NOT_FOUND), (["Shop__c"], REJECTED)])
+def test_a_reference_that_leads_nowhere_is_no_missing_contact(crm, make, many, fields, result):
+    batch, _ids = many(2)
+    error = {"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "invalid id", "fields": fields}
+    refused = {"success": False, "errors": [error]}
+
+    with crm.forging("collection", [refused, {"success": True, "errors": []}]):
+        assert results(make().unassign(batch)) == [result, REMOVED]
 
 
 def test_one_value_that_can_not_be_read_harms_only_its_own_record(
@@ -338,6 +381,20 @@ def test_an_answer_that_does_not_speak_of_each_record_is_tried_again_later(crm, 
     batch, _ids = many(3)
     with crm.forging("collection", [{"success": True}]):
         assert results(make().unassign(batch)) == [RETRY] * 3
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>Back soon</html>", {}, [], b"null"], ids=repr)
+@pytest.mark.parametrize("mapping", [CODES, RECORDS], ids=["contact", "record"])
+def test_an_answer_that_does_not_speak_of_the_one_record_is_tried_again_later(
+    crm, make, unassignment, answer, mapping
+):
+    """Whoever answers 200 to everything, a proxy or a page of maintenance, changed nothing."""
+    crm.org.seed("Contact", Voucherify_Id__c="cust_1", Voucher_Code__c="FRIEND-1")
+    crm.org.seed(ASSIGNMENT, Holder_Id__c="rh_1", Status__c="Assigned")
+    with crm.forging("row", answer):
+        assert results(make(mapping).unassign([unassignment()])) == [RETRY]
+
+    assert results(make(mapping).unassign([unassignment()])) == [REMOVED]
 
 
 def test_calls_are_one_read_and_one_write_for_two_hundred(crm, make, many):

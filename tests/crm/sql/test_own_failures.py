@@ -1,5 +1,7 @@
 """A user's own table among other writers, rules and rights; and what `check` says beforehand."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -154,6 +156,35 @@ def test_a_race_that_is_lost_twice_is_retry_and_loses_nobodys_change(
     assert set(left["gift"]) == {"a", "+"}
 
 
+@pytest.mark.parametrize("own", ["postgresql", "mysql"], indirect=True)
+def test_two_writers_who_wait_for_one_another_both_get_their_way(own, contacts, unassignment):
+    table = contacts(row(1), row(2, "cust_2"))
+    crm = SqlAdapter(own.url, BY_CODE, busy_timeout=5.0)
+    writes = []
+    with own.engine.connect() as other, ThreadPoolExecutor(1) as beside:
+        if own.kind == "postgresql":
+            other.exec_driver_sql("SET deadlock_timeout = '10s'")  # the other side sees it first
+        for number in range(9):  # MySQL sends away whoever has changed less
+            other.exec_driver_sql(f"UPDATE contacts SET told = '{number}' WHERE id = 2")
+
+        @sa.event.listens_for(crm._engine, "before_cursor_execute")
+        def wait_for_each_other(_connection, _cursor, about, *_):
+            writes.extend([about] * about.startswith("UPDATE"))
+            if len(writes) == 2:
+                beside.submit(theirs).add_done_callback(lambda done: writes.append(done.result()))
+
+        def theirs():
+            other.exec_driver_sql("UPDATE contacts SET told = 'mine' WHERE id = 1")
+            other.commit()
+
+        batch = [unassignment("rh_1"), unassignment("rh_2", customer_id="cust_2")]
+        outcomes = crm.unassign(batch)
+
+    assert results(outcomes) == [Result.REMOVED, Result.REMOVED]
+    assert [each["code"] for each in own.rows(table)] == [None, None]
+    assert outcomes[0].change.before["told"] == "mine"
+
+
 def test_what_is_restored_is_compared_where_it_is_written(own, adapter, contacts, unassignment):
     table = contacts(row(1))
     crm = adapter()
@@ -190,6 +221,20 @@ def test_a_row_that_a_constraint_refuses_does_not_stop_the_others(own, adapter, 
 
     assert results(outcomes) == [Result.REMOVED, Result.REJECTED, Result.REMOVED]
     assert [each["code"] for each in own.rows(table)] == [None, "FRIEND-1", None]
+
+
+def test_a_row_that_others_refer_to_is_not_deleted(own, adapter, contacts, unassignment):
+    table = contacts(row(1), row(2))
+    own.do(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, "
+        "FOREIGN KEY (contact) REFERENCES contacts (id))",
+        "INSERT INTO orders VALUES (1, 1)",
+    )
+
+    outcomes = adapter(DELETED).unassign([unassignment("rh_1"), unassignment("rh_2")])
+
+    assert results(outcomes) == [Result.REJECTED, Result.REMOVED]
+    assert own.rows(table) == [row(1)]
 
 
 @pytest.mark.parametrize("own", ["postgresql", "mysql"], indirect=True)
@@ -365,3 +410,50 @@ def test_an_older_unassignment_than_the_newest_known_is_superseded(
 
     assert outcome.result is Result.SUPERSEDED
     assert own.rows(table) == [row(1)]
+
+
+@pytest.mark.parametrize("own", ["postgresql"], indirect=True)
+def test_what_was_written_is_told_if_a_right_goes_while_one_row_is_locked(
+    own, contacts, unassignment
+):
+    table = contacts(row(1), row(2, "cust_2"), row(3, "cust_3"))
+    name = f"writer_{own.url.database}"
+    own.do(f"CREATE ROLE {name} LOGIN", f"GRANT SELECT, UPDATE ON contacts TO {name}")
+    crm = SqlAdapter(own.url.set(username=name), BY_CODE, busy_timeout=0.1)
+    writes = []
+
+    @sa.event.listens_for(crm._engine, "before_cursor_execute")
+    def take_the_right(_connection, _cursor, about, *_):
+        writes.extend([about] * about.startswith("UPDATE"))
+        # All in one transaction, then one by one: this is the third row.
+        if len(writes) == 4:
+            own.do(f"REVOKE UPDATE ON contacts FROM {name}")
+
+    with own.row_locked(table.c.id == 1):
+        outcomes = crm.unassign(
+            [unassignment(f"rh_{who}", customer_id=f"cust_{who}") for who in (1, 2, 3)]
+        )
+
+    own.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    assert results(outcomes) == [Result.RETRY, Result.REMOVED, Result.RETRY]
+    assert "42501" in outcomes[2].reason
+
+
+@pytest.mark.parametrize("own", ["postgresql"], indirect=True)
+def test_a_row_that_a_policy_refuses_does_not_stop_the_others(own, contacts, unassignment):
+    table = contacts(row(1), row(2, "cust_2"), row(3, "cust_3"))
+    name = f"tenant_{own.url.database}"
+    own.do(
+        f"CREATE ROLE {name} LOGIN",
+        f"GRANT SELECT, UPDATE ON contacts TO {name}",
+        "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY mine ON contacts USING (true) WITH CHECK (vid <> 'cust_2')",
+    )
+    crm = SqlAdapter(own.url.set(username=name), BY_CODE)
+    ids = ("cust_1", "cust_2", "cust_3")
+
+    outcomes = crm.unassign([unassignment(f"rh_{who}", customer_id=who) for who in ids])
+
+    own.do(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    assert results(outcomes) == [Result.REMOVED, Result.REJECTED, Result.REMOVED]
+    assert [each["code"] for each in own.rows(table)] == [None, "FRIEND-1", None]

@@ -206,6 +206,42 @@ def test_a_uuid_is_found_in_either_case(own, unassignment):
     assert [each.result for each in outcomes] == [Result.REMOVED, missing, missing]
 
 
+@pytest.mark.parametrize("own", ["mysql"], indirect=True)
+@pytest.mark.parametrize("odd", ["\u65e5", "cust_\U0001f600"], ids=ascii)
+def test_a_text_that_a_columns_alphabet_lacks_keeps_nobody_else_from_being_found(
+    own, unassignment, odd
+):
+    make(own, WORD, None)
+    own.do("ALTER TABLE contacts CONVERT TO CHARACTER SET latin1")
+    own.do("INSERT INTO contacts (id, vid, code) VALUES (2, 'c\u00fcst_2', 'FRIEND-1')")
+    whom = ["cust_1", odd, odd * 2, "c\u00fcst_2", "cust_3"]
+
+    outcomes = SqlAdapter(own.url, of_slot()).unassign(
+        [unassignment(f"rh_{each}", customer_id=each) for each in whom]
+    )
+
+    missing = Result.CONTACT_NOT_FOUND
+    wanted = [Result.REMOVED, missing, missing, Result.REMOVED, missing]
+    assert [each.result for each in outcomes] == wanted
+
+
+@pytest.mark.parametrize("own", ["mysql"], indirect=True)
+@pytest.mark.parametrize("charset", ["utf8", "latin1", "utf8mb4"])
+def test_no_letter_is_lost_whatever_alphabet_the_url_names(own, unassignment, charset):
+    make(own, WORD, "'x\U0001f600'")
+    there = own.url.set(query={"charset": charset})
+    other, this = ([unassignment(code=code)] for code in ("FRIEND-\U0001f381", "FRIEND-\U0001f600"))
+    own.do("UPDATE contacts SET code = 'FRIEND-\U0001f600'")
+    crm = SqlAdapter(there, of_slot(clear=["it"]))
+
+    assert crm.unassign(other)[0].result is Result.SUPERSEDED
+    [outcome] = crm.unassign(this)
+
+    assert outcome.result is Result.REMOVED
+    crm.restore([outcome.change], dry_run=False)
+    assert shown(own) == "x\U0001f600"
+
+
 @pytest.mark.parametrize("own", ["sqlite"], indirect=True)
 def test_a_text_that_is_no_utf_8_does_not_stop_the_others(own, unassignment):
     make(own, WORD, "CAST(X'66FC68' AS TEXT)")
