@@ -18,8 +18,8 @@ SETTING = "CRM_SQL_URL"
 
 _EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
 """Of a driver's module, the extra that it comes with."""
-_TAKE_CHARSET = frozenset({"pymysql", "mysqldb"})
-"""Drivers of MySQL that are told in which alphabet they talk to the server."""
+_TAKES_CHARSET = re.compile(r"(mysql|mariadb)(\+(pymysql|mysqldb))?")
+"""Begins a URL whose driver is told in which alphabet it talks to the server."""
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 _ODBC_PASSWORD = re.compile(r"\b(pwd|password)\s*=\s*(\{[^}]*\}|[^;]*)", re.IGNORECASE)
 
@@ -86,7 +86,7 @@ def make_engine(url: sa.URL, busy_timeout: float) -> sa.Engine:
     if sqlite_file(url) is not None:
         url = url.set(query={"timeout": str(busy_timeout), **url.query})
         arguments["isolation_level"] = None
-    elif url.get_driver_name() in _TAKE_CHARSET:
+    elif _TAKES_CHARSET.fullmatch(url.drivername):
         # In another one a text would lose letters on the way, and be like a text that it isn't.
         arguments["charset"] = "utf8mb4"
     try:
