@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol, TypeVar
 
 import requests
@@ -117,6 +117,11 @@ class _Lost(stop_base):
     def __call__(self, state: RetryCallState) -> bool:
         """Tell whether the next try would begin after the bound."""
         return self.seconds + state.upcoming_sleep >= self._bound
+
+
+def pause(seconds: float) -> None:
+    """Wait; for whoever has nobody that ends the waiting earlier."""
+    sleep(seconds)
 
 
 class Transport:

@@ -103,7 +103,8 @@ def ledgers(request, tmp_path_factory):
 def _own_temporary_folder():
     # Whoever forgets a person asks whether anybody is at work on a copy of a ledger there.
     with tempfile.TemporaryDirectory(prefix="holdersync-tests-") as name:
-        Path(name).chmod(0o755)
+        # As the usual one is: a server that a test starts runs as somebody else.
+        Path(name).chmod(0o1777)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TMPDIR", name)
             patch.setattr(tempfile, "tempdir", name)

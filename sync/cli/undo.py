@@ -78,6 +78,8 @@ def _told(undoing: Undoing, *, dry_run: bool) -> list[str]:
     sums = ", ".join(f"{count} {name}" for name, count in counted.items())
     begin = "dry run, nothing was written: " if dry_run else ""
     none = "none was come to" if undoing.left else "nothing left to write back"
+    if not (undoing.left or undoing.before):
+        none = "that run changed nothing in the CRM that could be written back"
     lines = [f"{begin}undo of {undoing.run.run_id}: {sums or none}"]
     if undoing.before:
         lines.append(f"{undoing.before} were written back by an undo before, and are not touched")

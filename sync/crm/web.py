@@ -1,10 +1,16 @@
 """What the adapters that speak HTTP share: how their settings are read, and a pacer."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sync.crm.adapter import TellUserError
-from sync.transport import Observed
+from sync.model.patience import Patience
+from sync.transport import Answer, Observed
+
+LONGEST_WAIT = 86_400.0
+"""Seconds; a `Retry-After` beyond it is taken for this, so that a slip delays and no more."""
+LONGEST_NUMBER = 9
 
 
 def required(env: Mapping[str, str], *names: str) -> list[str]:
@@ -44,6 +50,18 @@ def parse_token(text: str) -> str:
         msg = "has characters that no token has"
         raise ValueError(msg)
     return text
+
+
+def to_write(patience: Patience) -> Patience:
+    """Give the patience of a write: less than to read, since what was read is soon out of date."""
+    return replace(patience, attempts=2, total=5.0)
+
+
+def seconds_asked(answer: Answer) -> float | None:
+    """Read `Retry-After` as a number of seconds; None if it is none (RFC 9110, 10.2.3)."""
+    digits = (answer.headers.get("Retry-After") or "").strip()
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER
+    return min(float(digits), LONGEST_WAIT) if is_number else None
 
 
 class Unpaced:

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from random import Random
-from time import sleep
 from typing import ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -42,7 +41,7 @@ from sync.crm.web import Unpaced, read_as, required
 from sync.errors import UnavailableError
 from sync.model.address import parse_endpoint
 from sync.model.patience import Patience
-from sync.transport import Answer, Call, Transport
+from sync.transport import Answer, Call, Transport, pause
 
 URL_SETTING = "CRM_HTTP_URL"
 CONTENT_TYPE_SETTING = "CRM_HTTP_CONTENT_TYPE"
@@ -99,7 +98,7 @@ class HttpAdapter:
         now: Callable[[], datetime],
         content_type: str = PLAIN_JSON,
         patience: Patience = PATIENCE,
-        wait: Callable[[float], None] = sleep,
+        wait: Callable[[float], None] = pause,
     ) -> None:
         self._url = url
         self._secret = secret

@@ -5,11 +5,10 @@ by its Hub ID, so that another account is another destination and no token is mi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep
+from time import monotonic
 from typing import ClassVar, Self
 
 from sync.crm.adapter import (
@@ -26,14 +25,14 @@ from sync.crm.hubspot.api import BASE_URL, SETTING, HubSpotApi
 from sync.crm.hubspot.check import ACCOUNT, prove
 from sync.crm.hubspot.objects import HubSpotObjects
 from sync.crm.hubspot.properties import Properties, wanted_by
-from sync.crm.mapped.mapping import Mapped, SlotMapping
+from sync.crm.mapped.mapping import Mapped
 from sync.crm.mapped.reading import read_mapping
 from sync.crm.mapped.restoring import restore
 from sync.crm.mapped.writer import MappedWriter, rules_of
-from sync.crm.web import Unpaced, parse_token, read_as, required
+from sync.crm.web import Unpaced, parse_token, read_as, required, to_write
 from sync.model.address import parse_base_url
 from sync.model.patience import Patience
-from sync.transport import Transport
+from sync.transport import Transport, pause
 
 MAPPING = "HUBSPOT_MAPPING"
 URL = "HUBSPOT_BASE_URL"
@@ -42,9 +41,6 @@ STANDARD = frozenset({CONTACTS, "companies", "deals", "tickets"})
 """Objects that have scopes of their own name; all others share those of custom objects."""
 PATIENCE = Patience(connect=3.0, read=15.0, answer=20.0, attempts=3, total=30.0)
 """Short, since a delivery that was not taken is made again by the next run."""
-ATTEMPTS_TO_WRITE = 2
-TOTAL_TO_WRITE = 5.0
-"""Fewer and shorter than to read: by then what was read is out of date; see `HubSpotObjects`."""
 
 
 class HubSpotAdapter:
@@ -71,7 +67,7 @@ class HubSpotAdapter:
         *,
         base_url: str = BASE_URL,
         patience: Patience = PATIENCE,
-        wait: Callable[[float], None] = sleep,
+        wait: Callable[[float], None] = pause,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._account = account
@@ -85,7 +81,7 @@ class HubSpotAdapter:
                 wait=wait,
                 random=Random(),  # noqa: S311 - jitter, no secret
             )
-            for each in (patience, _to_write(patience))
+            for each in (patience, to_write(patience))
         ]
         reading, writing = self._transports
         self._api = HubSpotApi(reading, writing, scopes_for(self._object), base_url)
@@ -123,7 +119,7 @@ class HubSpotAdapter:
     def capabilities(self) -> frozenset[Capability]:
         """It has no write that compares; it asks where a code alone can name what is cleared."""
         always = {Capability.READS_BACK, Capability.REPORTS_NOT_FOUND, Capability.RESTORES}
-        by_code = {Capability.CLEARS_BY_CODE} if _clears_by_code(self._mapping) else set()
+        by_code = {Capability.CLEARS_BY_CODE} if self._mapping.clears_by_code() else set()
         return frozenset(always | by_code)
 
     def check(self) -> Sequence[str]:
@@ -150,15 +146,6 @@ class HubSpotAdapter:
         """Give back connections."""
         for transport in self._transports:
             transport.close()
-
-
-def _clears_by_code(mapping: Mapped) -> bool:
-    slots = mapping.slot if isinstance(mapping, SlotMapping) else ()
-    return any(slot.match != "holder_id" for slot in slots)
-
-
-def _to_write(patience: Patience) -> Patience:
-    return replace(patience, attempts=ATTEMPTS_TO_WRITE, total=TOTAL_TO_WRITE)
 
 
 def scopes_for(object_type: str) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from sync.crm.adapter import CredentialsRefusedError, Outcome, TellUserError
 from sync.crm.mapped.writer import CrmBusyError
+from sync.crm.web import seconds_asked
 from sync.errors import RetryError, UnavailableError
 from sync.transport import Accepted, Answer, Call
 
@@ -38,9 +39,6 @@ NOBODY = frozenset({"OBJECT_NOT_FOUND", "VALIDATION_ERROR"})
 COMPLETE = "COMPLETE"
 """The status of a batch that is done."""
 LONGEST_WORD = 60
-LONGEST_NUMBER = 6
-LONGEST_WAIT = 86_400.0
-"""Seconds; what asks for a longer wait is taken for this, so that a slip delays and no more."""
 DAY_USED_UP_FOR = timedelta(hours=1)
 """When to look again after the day's calls were used up: whose midnight counts is not told."""
 
@@ -133,7 +131,7 @@ class HubSpotApi:
             raise _over_a_limit(answer, told)
         if answer.status in LATER or answer.status >= SERVER_ERROR:
             msg = f"HubSpot answered {answer.status}"
-            raise RetryError(msg, after=_seconds(answer) or LATER.get(answer.status))
+            raise RetryError(msg, after=seconds_asked(answer) or LATER.get(answer.status))
         self._tell_a_person(answer.status)
         category = _word(told.get("category")) or _word(told.get("errorType")) or "unknown"
         raise RefusedError(answer.status, category)
@@ -204,7 +202,7 @@ def _over_a_limit(answer: Answer, told: Mapping[str, Any]) -> Exception:
     policy = _word(told.get("policyName"))
     if policy == OF_THE_DAY:
         return _UsedUpError()
-    after = _seconds(answer) or WAIT_BY_POLICY.get(policy)
+    after = seconds_asked(answer) or WAIT_BY_POLICY.get(policy)
     return RetryError(f"HubSpot's rate limit was met ({policy or 'unnamed'})", after=after)
 
 
@@ -221,9 +219,3 @@ def _word(value: object) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_WORD or not value.isupper():
         return ""
     return value if value.replace("_", "").isalpha() else ""
-
-
-def _seconds(answer: Answer) -> float | None:
-    digits = (answer.headers.get("Retry-After") or "").strip()
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER
-    return min(float(digits), LONGEST_WAIT) if is_number else None

@@ -207,6 +207,10 @@ class _Mapping(_Part):
     object: Name | None = None
     key: Name | None = None
 
+    def clears_by_code(self) -> bool:
+        """Tell whether something may be cleared that only its code names."""
+        return False
+
     def fingerprint(self) -> str:
         """Give eight hex digits: another meaning of the file is another destination.
 
@@ -236,6 +240,10 @@ class SlotMapping(_Mapping):
                 raise ValueError(msg)
             reached.add((slot.campaign, slot.role))
         return self
+
+    def clears_by_code(self) -> bool:
+        """Tell whether something may be cleared that only its code names."""
+        return any(slot.match != "holder_id" for slot in self.slot)
 
     def fields(self) -> tuple[str, ...]:
         """Give all fields that are read: of the slots, in order, each once."""

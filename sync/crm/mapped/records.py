@@ -5,7 +5,7 @@ and so another record.
 """
 
 from sync.crm.adapter import Fields, Outcome, Result, Unassignment
-from sync.crm.mapped.filling import filled
+from sync.crm.mapped.filling import filled, fixed_fields
 from sync.crm.mapped.mapping import FindRule, RecordMapping, RecordPart
 from sync.crm.mapped.rules import Decision, text_of
 
@@ -23,6 +23,7 @@ class RecordRules:
         self.find: tuple[FindRule, ...] = (FindRule(mapping.record.holder_id, "holder_id"),)
         self.fields: tuple[str, ...] = mapping.fields()
         self.told = frozenset(mapping.record.set)
+        self.fixed = fixed_fields([mapping.record.set])
 
     def answered(self, _about: Unassignment) -> None:
         """Give nothing: each is looked for."""

@@ -21,7 +21,11 @@ class Compared(Protocol):
 
     @property
     def told(self) -> frozenset[str]:
-        """Those of them that are not compared."""
+        """Those of them that say nothing of whether the record still shows what was left."""
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """Those of `told` that stay as they are where somebody wrote into them since."""
 
 
 def restore(
@@ -41,7 +45,7 @@ def restore(
         return [Restored(Undone.RETRY, busy.outcome.reason)] * len(changes)
     shown = {each.record_id: dict(each.fields) for each in found.values()}
     back: dict[str, dict[str, str]] = {}
-    told = [_decided(change, found, shown, back, rules.told) for change in changes]
+    told = [_decided(change, found, shown, back, rules) for change in changes]
     told = _said_again(changes, told, found, shown, rules.told)
     if dry_run:
         return told
@@ -57,7 +61,7 @@ def _decided(
     found: dict[str, Record],
     shown: dict[str, dict[str, str]],
     back: dict[str, dict[str, str]],
-    told: frozenset[str],
+    rules: Compared,
 ) -> Restored:
     if change.deletes:
         return DELETED
@@ -67,10 +71,15 @@ def _decided(
     if not change.after.keys() <= record.fields.keys():
         return NOT_READ
     now = shown[record.record_id]
-    compared = [name for name in change.after if name not in told]
+    compared = [name for name in change.after if name not in rules.told]
     if _shows(now, change.after, compared):
-        now |= change.before
-        back.setdefault(record.record_id, {}).update(change.before)
+        before = {
+            name: text
+            for name, text in change.before.items()
+            if name not in rules.fixed or _shows(now, change.after, [name])
+        }
+        now |= before
+        back.setdefault(record.record_id, {}).update(before)
         return Restored(Undone.RESTORED)
     if _shows(now, change.before, compared):
         return Restored(Undone.ALREADY_RESTORED)

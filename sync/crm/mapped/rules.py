@@ -36,6 +36,10 @@ class Rules(Protocol):
         """The fields that only tell the CRM something; a CRM may spell it in its own way."""
 
     @property
+    def fixed(self) -> frozenset[str]:
+        """Those of `told` that get a text which every CRM spells as it was written."""
+
+    @property
     def nobody(self) -> Outcome:
         """What is answered where no way leads to a record."""
 

@@ -5,7 +5,7 @@ this code while nothing newer is known. Everything else is left as it is.
 """
 
 from sync.crm.adapter import Fields, Outcome, Result, Unassignment
-from sync.crm.mapped.filling import filled
+from sync.crm.mapped.filling import filled, fixed_fields
 from sync.crm.mapped.mapping import ANY_CAMPAIGN, FindRule, Slot, SlotMapping
 from sync.crm.mapped.rules import Decision, text_of
 
@@ -25,6 +25,7 @@ class SlotRules:
         self.find: tuple[FindRule, ...] = mapping.find
         self.fields: tuple[str, ...] = mapping.fields()
         self.told = frozenset(name for slot in mapping.slot for name in slot.set)
+        self.fixed = fixed_fields(slot.set for slot in mapping.slot)
 
     def answered(self, about: Unassignment) -> Outcome | None:
         """Give the answer to what has no slot, or can't be seen in one."""

@@ -6,11 +6,10 @@ org is another destination.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep, time
+from time import monotonic, time
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -25,7 +24,7 @@ from sync.crm.adapter import (
     Unassignment,
 )
 from sync.crm.mapped import restoring
-from sync.crm.mapped.mapping import Mapped, RecordMapping, SlotMapping
+from sync.crm.mapped.mapping import Mapped, RecordMapping
 from sync.crm.mapped.reading import read_mapping
 from sync.crm.mapped.writer import CrmBusyError, MappedWriter, rules_of
 from sync.crm.salesforce.api import Limits, SalesforceApi
@@ -51,19 +50,15 @@ from sync.crm.salesforce.records import (
     SalesforceRecords,
 )
 from sync.crm.salesforce.soql import is_name
-from sync.crm.web import Unpaced, parse_token, read_as, required
+from sync.crm.web import Unpaced, parse_token, read_as, required, to_write
 from sync.model.address import parse_base_url
 from sync.model.patience import Patience
-from sync.transport import Transport
+from sync.transport import Transport, pause
 
 MAPPING = "SALESFORCE_MAPPING"
 CONTACT = "Contact"
 PATIENCE = Patience(connect=3.0, read=30.0, answer=40.0, attempts=3, total=60.0)
 """Two hundred records with an org's own flows take their time; the next run tries again."""
-
-ATTEMPTS_TO_WRITE = 2
-TOTAL_TO_WRITE = 5.0
-"""Fewer and shorter than to read: by then what was read is out of date."""
 
 
 class SalesforceAdapter:
@@ -90,7 +85,7 @@ class SalesforceAdapter:
         mapping: Mapped,
         *,
         patience: Patience = PATIENCE,
-        wait: Callable[[float], None] = sleep,
+        wait: Callable[[float], None] = pause,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._host = urlsplit(base_url).netloc.casefold()
@@ -104,7 +99,7 @@ class SalesforceAdapter:
                 wait=wait,
                 random=Random(),  # noqa: S311 - jitter, no secret
             )
-            for each in (patience, _to_write(patience))
+            for each in (patience, to_write(patience))
         ]
         reading, writing = self._transports
         session = Session(reading, base_url, grant)
@@ -144,13 +139,14 @@ class SalesforceAdapter:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """All but a write that compares."""
-        able = {
+        always = {
             Capability.READS_BACK,
             Capability.REPORTS_NOT_FOUND,
             Capability.RESTORES,
             Capability.SIZES_BATCHES,
         }
-        return frozenset(able | ({Capability.CLEARS_BY_CODE} if self._clears_by_code() else set()))
+        by_code = {Capability.CLEARS_BY_CODE} if self._mapping.clears_by_code() else set()
+        return frozenset(always | by_code)
 
     def check(self) -> Sequence[str]:
         """Prove login, object, fields, rights on them, and that one record can be read."""
@@ -184,14 +180,6 @@ class SalesforceAdapter:
         """Give back connections."""
         for transport in self._transports:
             transport.close()
-
-    def _clears_by_code(self) -> bool:
-        slots = self._mapping.slot if isinstance(self._mapping, SlotMapping) else ()
-        return any(slot.match != "holder_id" for slot in slots)
-
-
-def _to_write(patience: Patience) -> Patience:
-    return replace(patience, attempts=ATTEMPTS_TO_WRITE, total=TOTAL_TO_WRITE)
 
 
 def _grant(env: Mapping[str, str], client_id: str, home: Path) -> Grant:

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from sync.crm.adapter import CredentialsRefusedError, Outcome, TellUserError
 from sync.crm.mapped.writer import CrmBusyError
 from sync.crm.salesforce.login import URL, Session
+from sync.crm.web import seconds_asked
 from sync.errors import RetryError, UnavailableError
 from sync.transport import Accepted, Answer, Call, Transport
 
@@ -48,7 +49,6 @@ SERVER_ERROR = 500
 LIMIT_EXCEEDED = "REQUEST_LIMIT_EXCEEDED"
 OF_A_RECORD = "INSUFFICIENT_ACCESS"
 """How the codes of a 403 begin that is about one record and not about the user."""
-LONGEST_NUMBER = 9
 
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,12})/(\d{1,12})(?!\d)")
 _WORD = re.compile(r"[A-Z][A-Z0-9_]{0,79}")
@@ -211,7 +211,7 @@ def require_accepted(answer: Answer) -> None:
         raise CredentialsRefusedError(msg)
     if status in TRANSIENT or status >= SERVER_ERROR:
         msg = f"Salesforce answered {status}"
-        raise RetryError(msg, after=_seconds(answer))
+        raise RetryError(msg, after=seconds_asked(answer))
     if status in REDIRECTS:
         msg = f"{URL} leads to a redirect: write the My Domain that it leads to, if you trust it"
         raise TellUserError(msg)
@@ -257,9 +257,3 @@ def _first_error(body: bytes) -> Mapping[str, Any]:
 def _code(value: object) -> str:
     """Give a status word of Salesforce's own; anything else may be what a body gives back."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else "unknown"
-
-
-def _seconds(answer: Answer) -> float | None:
-    digits = (answer.headers.get("Retry-After") or "").strip()
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER
-    return float(digits) if is_number else None

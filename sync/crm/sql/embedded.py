@@ -205,6 +205,7 @@ class _Compared:
 
     fields = ENDED_BY
     told: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
 
 
 class _Rows:

@@ -20,7 +20,7 @@ from sync.crm.adapter import (
     TellUserError,
     Unassignment,
 )
-from sync.crm.mapped.mapping import Mapped, SlotMapping
+from sync.crm.mapped.mapping import Mapped
 from sync.crm.mapped.restoring import restore
 from sync.crm.mapped.writer import MappedWriter, rules_of
 from sync.crm.sql.database import MYSQL, SqlDatabase, patience, retry_or_tell, unusable
@@ -88,8 +88,8 @@ class OwnTable:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What each row allows; nothing but a slot is ever cleared by its code."""
-        is_slots = isinstance(self._mapping, SlotMapping)
-        return _ALWAYS | {Capability.CLEARS_BY_CODE} if is_slots else _ALWAYS
+        by_code = {Capability.CLEARS_BY_CODE} if self._mapping.clears_by_code() else set()
+        return _ALWAYS | by_code
 
     def check(self) -> Sequence[str]:
         """Look at table, columns and rights, and show the statements; all is taken back."""

@@ -79,6 +79,22 @@ def test_how_the_crm_spells_what_was_only_told_does_not_matter():
     assert results(book, cleared("0"), cleared("1")) == [Undone.RESTORED, Undone.ALREADY_RESTORED]
 
 
+def test_what_somebody_wrote_into_a_field_that_was_only_told_stays_there():
+    slot = Slot(code="code", set={"state": "over", "ended": "{unassigned_at}"})
+    by_state = rules_of(SlotMapping(find=("prop:vid = customer_id",), slot=(slot,)))
+    change = Change(
+        "0",
+        {"code": "FRIEND-1", "state": "held", "ended": ""},
+        {"code": "", "state": "over", "ended": "today"},
+    )
+    book = Book({"code": "", "state": "dealt with", "ended": "TODAY"})
+
+    (answer,) = restore(book, by_state, [change], dry_run=False)
+
+    assert answer.result is Undone.RESTORED
+    assert book.rows["0"] == {"code": "FRIEND-1", "state": "dealt with", "ended": ""}
+
+
 def test_each_is_answered_in_its_place():
     book = Book(left(), left(code="NEWER"))
     gone, deleted = cleared("9"), Change("0", {"code": "X"}, {})
