@@ -168,6 +168,7 @@ class Life:
 
     def _rest(self, scene):
         scene.between()
+        self._merchant.sees_who_is_half_read()
         ended = scene.rest()
         self._usual = ended.took
         self._tell(scene, ended)
@@ -179,6 +180,7 @@ class Life:
 
     def _rest_is_quiet(self):
         before = self._merchant.told()
+        self._merchant.sees_who_is_half_read()
         ended = self._merchant.do(RUN)
         summary = json.loads(ended.out)
         assert ended.code == 0, f"the last run ended with {ended.code}: {ended.err}"

@@ -33,6 +33,7 @@ class Merchant:
         retried: the holder ids that a person has sent to the CRM once more.
         undoing: the holder ids that an undo was to bring back, and may have.
         undone: the holder ids that an undo has brought back.
+        half_read: see `sees_who_is_half_read`.
         kills: how many commands were killed.
         with_old: whether a backfill has read what is older than the first run looks.
     """
@@ -55,6 +56,7 @@ class Merchant:
         self.retried = set()
         self.undoing = set()
         self.undone = set()
+        self.half_read = set()
         self.killed = set()
         self.kills = 0
         self.with_old = False
@@ -105,6 +107,10 @@ class Merchant:
 
     def look(self):
         return look(self.ledger, self.crm)
+
+    def sees_who_is_half_read(self):
+        """Note whose next read goes on from a bookmark, and may not see what is hinted at."""
+        self.half_read = {row.customer_id for row in self.look().bookmarks}
 
     def told(self):
         """By holder id, the processes that told the CRM of it, in order."""

@@ -64,8 +64,10 @@ def _everybody_was_asked(merchant, seen):
         yield f"bookmarks of {waiting} are left"
     for customer in merchant.world.customers:
         row = seen.customers.get(customer.customer_id)
-        if row is None or row.asked_at is None or row.hinted_at is not None:
+        if row is None or row.asked_at is None:
             yield f"{customer.customer_id} was not asked: {row}"
+        elif row.hinted_at is not None and customer.customer_id not in merchant.half_read:
+            yield f"the hint at {customer.customer_id} was not followed: {row}"
 
 
 def _wrongly_cleared(merchant, seen):
