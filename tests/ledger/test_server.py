@@ -35,7 +35,7 @@ with locks_of(make_url(sys.argv[1])).held(sys.argv[2]):
     print("held", flush=True)
     time.sleep(60)
 """
-LOSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+LOSE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}'"
 
 
 def text_of(url):
@@ -66,11 +66,14 @@ def holder(url):
 
 @pytest.fixture
 def cut(server, url):
-    """Cut every connection that holds a lock on the ledger, as a server that restarts does."""
+    """Cut every connection that holds a lock on the ledger, as a server that restarts does.
+
+    It is cut when this returns: five seconds are waited for a busy machine to do it.
+    """
 
     def cut():
         found = server.do(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = "
             f"'{url.database}' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"
         )
         return found[0][0]
