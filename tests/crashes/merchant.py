@@ -8,6 +8,7 @@ from random import Random
 from sync.cli.demo import believed
 from sync.playground import Playground
 from sync.playground.assignments import as_believed
+from tests.crashes.rules import READER_OF_RUNS
 from tests.crashes.seen import look, make_crm
 from tests.crashes.works import CUSTOMERS
 
@@ -56,7 +57,7 @@ class Merchant:
         self.retried = set()
         self.undoing = set()
         self.undone = set()
-        self.half_read = set()
+        self.half_read = {}
         self.killed = set()
         self.kills = 0
         self.with_old = False
@@ -109,8 +110,9 @@ class Merchant:
         return look(self.ledger, self.crm)
 
     def sees_who_is_half_read(self):
-        """Note whose next read goes on from a bookmark, and may not see what is hinted at."""
-        self.half_read = {row.customer_id for row in self.look().bookmarks}
+        """Note where each read that was cut off goes on: it can't see what is hinted at before."""
+        marks = [row for row in self.look().bookmarks if row.reader == READER_OF_RUNS]
+        self.half_read = {row.customer_id: row.newest for row in marks}
 
     def told(self):
         """By holder id, the processes that told the CRM of it, in order."""

@@ -66,8 +66,10 @@ def _everybody_was_asked(merchant, seen):
         row = seen.customers.get(customer.customer_id)
         if row is None or row.asked_at is None:
             yield f"{customer.customer_id} was not asked: {row}"
-        elif row.hinted_at is not None and customer.customer_id not in merchant.half_read:
-            yield f"the hint at {customer.customer_id} was not followed: {row}"
+        elif row.hinted_at is not None:
+            went_on_from = merchant.half_read.get(customer.customer_id)
+            if went_on_from is None or row.hinted_at >= went_on_from:
+                yield f"the hint at {customer.customer_id} was not followed: {row}"
 
 
 def _wrongly_cleared(merchant, seen):
