@@ -16,7 +16,7 @@ from sync.model.delivery import Status
 from sync.model.event import Finding
 from sync.model.unassignment import CustomerId
 
-LetterKind = Literal["event", "customer", "delivery"]
+LetterKind = Literal["event", "customer", "delivery", "holder", "code"]
 OPEN = dead_letters.c.status == "open"
 AT_ONCE = 1_000
 """Letters per statement: databases bound the values of one, SQLite to 32,766."""

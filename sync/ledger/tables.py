@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    false,
 )
 
 from sync.database import PlainText, UtcDateTime
@@ -28,6 +29,10 @@ project = Table(
     Column("listing_newest", UtcDateTime),
     Column("listing_reached", UtcDateTime),
     Column("listing_whole", Boolean, nullable=False),
+    Column("codes_since", UtcDateTime),
+    Column("codes_newest", UtcDateTime),
+    Column("codes_reached", UtcDateTime),
+    Column("codes_whole", Boolean, nullable=False, server_default=false()),
     Column("forget_key", PlainText),
     Column("created_at", UtcDateTime, nullable=False),
     comment="the one Voucherify project that this ledger belongs to",
@@ -44,8 +49,104 @@ customers = Table(
     Column("gone_at", UtcDateTime),
     Column("selected_by", PlainText),
     Column("read_by", PlainText),
+    Column("believed_at", UtcDateTime),
+    Column("due_at", Float, nullable=False, server_default="0"),
     Index("ix_customers_selection", "selected_by", "asked_at", "customer_id"),
+    Index("ix_customers_due", "due_at", "customer_id"),
     comment="who is known, and up to when each one's activity was read",
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("voucher_id", PlainText, primary_key=True),
+    Column("code", PlainText),
+    Column("campaign_id", PlainText),
+    Column("listed_at", UtcDateTime),
+    Column("hinted_at", UtcDateTime),
+    Column("gone_at", UtcDateTime),
+    Column("looked_at", UtcDateTime),
+    Column("walked_at", UtcDateTime),
+    Column("total", Integer),
+    Column("newest", PlainText),
+    Column("cost", Float, nullable=False, server_default="1"),
+    Column("watched", Float, nullable=False, server_default="0"),
+    Column("vanished", Float, nullable=False, server_default="0"),
+    Column("due_at", Float, nullable=False, server_default="0"),
+    Index("ix_codes_due", "due_at", "voucher_id"),
+    Index("ix_codes_campaign", "campaign_id"),
+    comment="referral codes whose holders are looked at, and what the planner knows of each; "
+    "cost: calls per look, watched: holder-seconds, vanished: holders, both fading with time",
+)
+
+holders = Table(
+    "holders",
+    metadata,
+    Column("holder_id", PlainText, primary_key=True),
+    Column("voucher_id", PlainText, nullable=False),
+    Column("customer_id", PlainText, nullable=False),
+    Column("vanished_at", UtcDateTime),
+    Column("missed_at", UtcDateTime),
+    Index("ix_holders_voucher", "voucher_id"),
+    Index("ix_holders_customer", "customer_id"),
+    Index("ix_holders_vanished", "vanished_at"),
+    comment="who held each code at its last complete look, and who was missing since when",
+)
+
+planning = Table(
+    "planning",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_planning"), primary_key=True),
+    Column("stretch", Float, nullable=False),
+    Column("longest", Float, nullable=False),
+    Column("watched", Float, nullable=False),
+    Column("vanished", Float, nullable=False),
+    Column("tokens", Float, nullable=False),
+    Column("tokens_at", Float, nullable=False),
+    Column("priced_at", Float, nullable=False),
+    comment="what a call is worth at the moment, and how many may be made now; times in seconds "
+    "since 1970",
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("key", PlainText, nullable=False, unique=True),
+    Column("kind", PlainText, nullable=False),
+    Column("customer_id", PlainText),
+    Column("holder_id", PlainText),
+    Column("voucher_id", PlainText),
+    Column("campaign_id", PlainText),
+    Column("at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("taken_at", UtcDateTime),
+    CheckConstraint("kind IN ('holder', 'customer', 'code', 'campaign')", name="inbox_kind"),
+    Index("ix_inbox_taken", "taken_at"),
+    sqlite_autoincrement=True,
+    comment="hints that webhooks brought; taken up by the next run, kept for replays for a while",
+)
+
+receiver = Table(
+    "receiver",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_receiver"), primary_key=True),
+    Column("received", Integer, nullable=False),
+    Column("last_at", UtcDateTime),
+    Column("holder_first_at", UtcDateTime),
+    Column("holder_last_at", UtcDateTime),
+    comment="what the webhook receiver ever got: all, and those about holders",
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("subject", PlainText, primary_key=True),
+    Column("verdict", PlainText, nullable=False),
+    Column("told", PlainText, nullable=False),
+    Column("probed_at", UtcDateTime, nullable=False),
+    CheckConstraint("verdict IN ('proven', 'disproven', 'open')", name="probe_verdict"),
+    comment="what the live API was seen to do where its documentation is silent",
 )
 
 bookmarks = Table(
@@ -177,7 +278,9 @@ dead_letters = Table(
     Column("found_by", PlainText, nullable=False),
     Column("status", PlainText, nullable=False),
     Column("closed_at", UtcDateTime),
-    CheckConstraint("kind IN ('event', 'customer', 'delivery')", name="letter_kind"),
+    CheckConstraint(
+        "kind IN ('event', 'customer', 'delivery', 'holder', 'code')", name="letter_kind"
+    ),
     CheckConstraint("status IN ('open', 'retried', 'discarded')", name="letter_status"),
     sqlite_autoincrement=True,
     comment="what needs a person; never deleted",
