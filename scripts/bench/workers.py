@@ -18,7 +18,7 @@ from sync import app
 from sync.app import wiring
 from sync.cli.progress import QuietWatch
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.operate.stopping import Stop
 from sync.playground import Playground
 from sync.settings import load

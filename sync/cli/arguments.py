@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import typer
 
-from sync.jobs.selection import is_id
+from sync.jobs.sources import is_id
 from sync.model.unassignment import CustomerId
 from sync.model.window import Window
 from sync.voucherify.instant import read_instant

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import structlog
 
 from sync.errors import TellUserError
-from sync.jobs.selection import CustomerSource, read_customer_ids
+from sync.jobs.sources import CustomerSource, read_customer_ids
 from sync.model.unassignment import CustomerId
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from sync.cli.terminal import say, table
 from sync.crm.sql.believed import Believed, put_in, read_back
 from sync.errors import TellUserError
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.jobs.tally import Report
 from sync.ledger.letters import Letter, open_letters
 from sync.operate.stopping import Stop, stopping_on_signals

@@ -30,7 +30,7 @@ from sync.errors import ParkError
 from sync.jobs import backfill as backfilling
 from sync.jobs import run as running
 from sync.jobs.parts import Parts
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.jobs.tally import Report
 from sync.ledger.letters import open_letters
 from sync.ledger.runs import RunStart

@@ -9,7 +9,7 @@ from math import ceil
 
 from sync.jobs.parts import Parts
 from sync.jobs.run import carried_out, collector
-from sync.jobs.selection import CustomerSource, batches
+from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Report, Tally
 from sync.ledger.backfills import Backfill, BackfillProgress, begin, unfinished
 from sync.ledger.ledger import Ledger

@@ -54,6 +54,8 @@ def retry(
                 return _retry_event(ledger, letter, rules, run_id, now())
             case "customer":
                 return _retry_customer(ledger, letter, rules, run_id, now())
+            case "holder" | "code":
+                return Retried(letter.number, False, letter.reason)
 
     return tuple(one(letter) for letter in letters)
 

@@ -11,7 +11,7 @@ from sync.jobs.deliver import Deliverer
 from sync.jobs.enough import NO_STREAK, VOUCHERIFY_DOWN
 from sync.jobs.listing import ListReader, begin_of_all
 from sync.jobs.parts import Parts
-from sync.jobs.selection import CustomerSource, batches
+from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Figures, Report, Tally
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.letters import count_open

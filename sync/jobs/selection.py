@@ -1,105 +1,208 @@
-"""Which customers are asked: all that Voucherify lists, or those that a person names."""
+"""When each customer and each code is worth a call: pure, and the only place that decides it.
 
-import csv
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+What happened t seconds ago and is not known yet has waited t/2 on average, so a rate of r events
+per second gathers r * t**2 / 2 seconds of delay in t seconds. A call of c is best spent where most
+delay has gathered for it: looks are due once r * t**2 / c has reached one level everywhere, that is
+after t = stretch * sqrt(c / r), and the frequency of looks goes with the square root of the rate.
+No other split of the same calls has a smaller mean delay. Source: the square-root rule, E. Cohen
+and S. Shenker, "Replication strategies in unstructured peer-to-peer networks", SIGCOMM 2002, which
+has the same sum (rate / frequency) under the same bound (calls).
+`stretch` is what the budget can pay: `price` finds it. Nobody waits longer than `longest`.
 
-from sync.errors import TellUserError
-from sync.model.unassignment import CustomerId
+A code's rate is estimated from what it holds and from what vanished there, both fading by half in
+two weeks; who has no history has the shop's rate per holder. One holder more than there are counts
+a little, since somebody may have come since. Codes of a campaign where many vanish at once are due
+at once: a campaign ends for all its codes.
+"""
 
-ID_COLUMNS = ("customer_id", "id")
-OTHER_COLUMNS = frozenset({"source_id", "email", "name", "phone", "created_at", "updated_at"})
-"""What Voucherify's own export of customers calls its other columns; no id is written so."""
-OTHER_SEPARATORS = (";", "\t", "|")
-LONGEST_ID = 1_000
-"""Characters; what is longer is a line of something else, and no address could hold it."""
-BATCH = 500
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import floor, log2, sqrt
 
-CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-MARK = "\ufeff"
-"""A byte order mark; files that were put together have one in the middle, too."""
+from sync.model.planning import DAY, CodeHistory, Price, Shop
+
+HALF_LIFE = 14 * DAY
+PRIOR_WATCH = 40 * DAY
+"""Seconds for which each holder of a code counts as having been watched at the shop's rate."""
+FRESH = 0.05
+"""Holders more than were seen: somebody may have come, and gone, since the last look."""
+HOT_SPAN = 3 * 3_600.0
+HOT_LEAST = 8
+HOT_RATIO = 3.0
+"""A campaign is hot once so many vanished within the span, and so many times what was to be
+expected."""
+
+FOR_LOOKS = 0.9
+"""Part of a day's calls that is planned; the rest is for what comes up."""
+SWEEP_BESIDE = 0.1
+SWEEP_ALONE = 0.5
+"""Part of the planned calls for customers who were never seen to hold anything: little where codes
+or the CRM tell who holds something, half where only these very reads find it out."""
+
+STEPS = 8
+"""Classes of stretches per doubling; a class is 9 % wide."""
+ROUNDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerSource:
-    """Where customers come from; `label` names it, `ids` is None for all that are listed.
+class Demand:
+    """How many candidates there are, by what they need; memory is flat, however many they are.
 
-    `ids` is read once, as a stream.
+    Args:
+        calls: per class of sqrt(cost / rate), the calls of one look at each of its candidates.
+        holding: customers who are known to hold what no code in here covers.
+        others: customers who were never seen to hold anything.
     """
 
-    label: str
-    ids: Iterable[CustomerId] | None = None
+    calls: Mapping[int, float] = field(default_factory=dict)
+    codes: int = 0
+    holding: int = 0
+    others: int = 0
 
 
-def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
-    """Read one id per line, or the column `customer_id` (or `id`) of a CSV with a header.
-
-    Empty lines and spaces around an id don't count; an id that comes twice is asked once, by the
-    ledger.
-
-    Raises:
-        TellUserError: a CSV without such a column, a quote that is not closed, or a line that is
-            not text, or too long for an id.
-    """
-    rows = csv.reader((line.removeprefix(MARK) for line in lines), strict=True)
-    try:
-        first = next((row for row in rows if _cells(row)), None)
-        if first is None:
-            return
-        column = _column(_cells(first), name)
-        if column is None:
-            column = 0
-            yield _id(_cells(first)[0])
-        for row in rows:
-            cells = _cells(row)
-            if column < len(cells) and cells[column]:
-                yield _id(cells[column])
-    except (csv.Error, ValueError) as error:
-        where = f"{name}, near line {max(1, rows.line_num)}"
-        msg = f"{where}: not a text file in UTF-8 with customer ids; save it as one, or as a CSV"
-        raise TellUserError(msg) from error
-
-
-def batches(ids: Iterable[CustomerId]) -> Iterator[tuple[CustomerId, ...]]:
-    """Cut a stream of ids into batches."""
-    stream = iter(ids)
-    while batch := tuple(islice(stream, BATCH)):
-        yield batch
-
-
-def is_id(text: str) -> bool:
-    """Tell whether a text could be an id.
-
-    UTF-16 and many binary files pass for UTF-8, but for their control characters.
-    """
-    return text == text.strip() != "" and len(text) <= LONGEST_ID and not CONTROL.search(text)
-
-
-def _id(cell: str) -> CustomerId:
-    if not is_id(cell):
-        msg = "no id"
-        raise ValueError(msg)
-    return CustomerId(cell)
-
-
-def _cells(row: list[str]) -> list[str]:
-    cells = [cell.strip() for cell in row]
-    return cells if any(cells) else []
-
-
-def _column(header: list[str], name: str) -> int | None:
-    """Find the column of the ids; None if the first line is an id itself."""
-    names = [cell.lower().replace(" ", "_") for cell in header]
-    for wanted in ID_COLUMNS:
-        if wanted in names:
-            return names.index(wanted)
-    is_id = names[0] not in OTHER_COLUMNS and not any(each in names[0] for each in OTHER_SEPARATORS)
-    if len(names) == 1 and is_id:
-        return None
-    msg = (
-        f"{name}: the first line names no column {' or '.join(ID_COLUMNS)}; give one id per line, "
-        "or a CSV with commas"
+def looked(
+    history: CodeHistory, held_for: float, holders: int, vanished: int, calls: int
+) -> CodeHistory:
+    """Take a look in: `held_for` seconds after the one before, at a cost of `calls`."""
+    fading = 0.5 ** (held_for / HALF_LIFE)
+    return CodeHistory(
+        holders=holders,
+        cost=history.cost * 0.8 + calls * 0.2,
+        watched=history.watched * fading + history.holders * held_for,
+        vanished=history.vanished * fading + vanished,
     )
-    raise TellUserError(msg)
+
+
+def shop_looked(shop: Shop, watched: float, vanished: int, passed: float) -> Shop:
+    """Take in what a run saw; `passed` seconds after the run before."""
+    fading = 0.5 ** (max(0.0, passed) / HALF_LIFE)
+    return Shop(shop.watched * fading + watched, shop.vanished * fading + vanished)
+
+
+def code_rate(history: CodeHistory, shop: Shop) -> float:
+    """Give the unassignments per second that are to be expected of a code."""
+    at_least = max(history.holders, 1)
+    prior = PRIOR_WATCH * at_least
+    per_holder = (shop.rate * prior + history.vanished) / (prior + history.watched)
+    return history.holders * per_holder + FRESH * shop.rate
+
+
+def code_wait(history: CodeHistory, shop: Shop, price: Price) -> float:
+    """Give the seconds until a code is due again."""
+    return min(price.longest, price.stretch * code_need(history, shop))
+
+
+def code_need(history: CodeHistory, shop: Shop) -> float:
+    """Give sqrt(cost / rate) of a code."""
+    return sqrt(history.cost / code_rate(history, shop))
+
+
+def customer_wait(holding: int, shop: Shop, price: Price) -> float:
+    """Give the seconds until a customer is due again who holds so many that no code covers."""
+    if not holding:
+        return price.sweep
+    return min(price.longest, price.stretch * sqrt(1 / (holding * shop.rate)))
+
+
+def is_hot(vanished: int, holders: int, shop: Shop) -> bool:
+    """Tell whether a campaign is ending: so many of its holders vanished within `HOT_SPAN`."""
+    expected = (holders + vanished) * shop.rate * HOT_SPAN
+    return vanished >= max(HOT_LEAST, HOT_RATIO * expected)
+
+
+def demand(codes: Iterable[CodeHistory], shop: Shop, *, holding: int, others: int) -> Demand:
+    """Sort candidates into classes, in one pass."""
+    calls: dict[int, float] = {}
+    count = 0
+    for each in codes:
+        of_class = floor(log2(code_need(each, shop)) * STEPS)
+        calls[of_class] = calls.get(of_class, 0.0) + each.cost
+        count += 1
+    if holding:
+        of_class = floor(log2(sqrt(1 / shop.rate)) * STEPS)
+        calls[of_class] = calls.get(of_class, 0.0) + holding
+    return Demand(calls, count, holding, others)
+
+
+def price(of: Demand, calls_a_day: float, longest: float, *, beside: bool) -> Price:
+    """Find what `calls_a_day` can pay; `beside` says that codes or the CRM tell who holds.
+
+    Where the calls can't keep `longest` for everybody who is known to hold something, what they
+    can keep takes its place; `plan` says so.
+    """
+    planned = max(calls_a_day, 1.0) * FOR_LOOKS
+    part = SWEEP_BESIDE if beside else SWEEP_ALONE
+    for_sweep = 0.0 if not of.others else planned if not of.calls else planned * part
+    per_second = (planned - for_sweep) / DAY
+    sweep = of.others / for_sweep * DAY if for_sweep else longest
+    kept = max(longest, _calls(of) / per_second if of.calls else 0.0)
+    return Price(_stretch(of, per_second, kept), kept, sweep)
+
+
+def calls_a_day(of: Demand, at: Price) -> float:
+    """Give the calls that looks and reads take on a day at a price."""
+    swept = of.others / at.sweep if of.others else 0.0
+    return (_spent(of, at.stretch, at.longest) + swept) * DAY
+
+
+def expected_delay(of: Demand, at: Price) -> float:
+    """Give the mean seconds between an unassignment and the look that notices it, of the seen.
+
+    A class of need n = sqrt(cost / rate) has calls of c in it, so a rate of c / n**2 in all.
+    """
+    rates = {each: calls / _need(each) ** 2 for each, calls in of.calls.items()}
+    total = sum(rates.values())
+    if not total:
+        return 0.0
+    waits = (rate * _wait(each, at.stretch, at.longest) / 2 for each, rate in rates.items())
+    return sum(waits) / total
+
+
+def least_delay(of: Demand, per_day: float) -> float:
+    """Give the floor: the mean seconds that no plan of `per_day` calls gets below.
+
+    (sum of sqrt(rate * cost))**2 / (2 * calls per second * sum of rates), each code's looks being
+    evenly spaced and its rate constant.
+    """
+    rates = sum(calls / _need(each) ** 2 for each, calls in of.calls.items())
+    roots = sum(calls / _need(each) for each, calls in of.calls.items())
+    return roots**2 * DAY / (2 * per_day * rates) if rates else 0.0
+
+
+def refilled(tokens: float, passed: float, calls_per_day: float) -> float:
+    """Give the calls that may be made now: a day's share, filled evenly over a day.
+
+    So runs in a row share the day, and one run a day has all of it.
+    """
+    return min(calls_per_day, tokens + max(0.0, passed) * calls_per_day / DAY)
+
+
+def _stretch(of: Demand, per_second: float, longest: float) -> float:
+    """Find the stretch by halving the interval; spending falls as it grows."""
+    if not of.calls:
+        return longest
+    low, high = 0.0, longest / min(map(_need, of.calls))
+    for _ in range(ROUNDS):
+        middle = (low + high) / 2
+        if middle and _spent(of, middle, longest) <= per_second:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _spent(of: Demand, stretch: float, longest: float) -> float:
+    return sum(calls / _wait(each, stretch, longest) for each, calls in of.calls.items())
+
+
+def _wait(of_class: int, stretch: float, longest: float) -> float:
+    return min(longest, stretch * _need(of_class))
+
+
+def _need(of_class: int) -> float:
+    """Give the middle of a class."""
+    return float(2 ** ((of_class + 0.5) / STEPS))
+
+
+def _calls(of: Demand) -> float:
+    return sum(of.calls.values())

@@ -1,148 +1,188 @@
-"""Customer ids from a person's file."""
+"""The planner: what is due when, and what a budget can pay."""
 
-import io
-from itertools import islice
+from math import isclose, sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import TellUserError
-from sync.jobs.selection import BATCH, LONGEST_ID, batches, read_customer_ids
+from sync.jobs.selection import (
+    FOR_LOOKS,
+    SWEEP_BESIDE,
+    calls_a_day,
+    code_need,
+    code_rate,
+    code_wait,
+    customer_wait,
+    demand,
+    expected_delay,
+    is_hot,
+    least_delay,
+    looked,
+    price,
+    refilled,
+    shop_looked,
+)
+from sync.model.planning import DAY, CodeHistory, Price, Shop
 
-NO_COLUMN = (
-    r"ids\.csv: the first line names no column customer_id or id; give one id per line, or a CSV "
-    "with commas"
+SHOP = Shop(watched=1_000 * DAY, vanished=20)
+WEEK = 7 * DAY
+PRICE = Price(stretch=1.0, longest=WEEK, sweep=30 * DAY)
+
+histories = st.builds(
+    CodeHistory,
+    holders=st.integers(0, 10_000),
+    cost=st.floats(1, 100),
+    watched=st.floats(0, 1e12),
+    vanished=st.floats(0, 1e4),
 )
 
 
-def read(text):
-    return list(read_customer_ids(io.StringIO(text, newline=""), "ids.csv"))
+def test_four_times_the_rate_is_looked_at_twice_as_often():
+    few, many = CodeHistory(holders=100), CodeHistory(holders=400)
+    few_rate, many_rate = code_rate(few, SHOP), code_rate(many, SHOP)
+
+    ratio = code_wait(few, SHOP, PRICE) / code_wait(many, SHOP, PRICE)
+
+    assert isclose(ratio, sqrt(many_rate / few_rate))
+    assert isclose(ratio, 2, rel_tol=0.01)
+
+
+def test_a_look_that_costs_four_times_as_much_is_made_half_as_often():
+    cheap, dear = CodeHistory(holders=100, cost=1), CodeHistory(holders=100, cost=4)
+
+    assert isclose(code_wait(dear, SHOP, PRICE), 2 * code_wait(cheap, SHOP, PRICE))
+
+
+@given(histories, st.floats(1e-3, 1e9), st.floats(1, 1e7))
+def test_nobody_waits_longer_than_the_longest(history, stretch, longest):
+    at = Price(stretch, longest, sweep=longest)
+
+    assert 0 < code_wait(history, SHOP, at) <= longest
+    assert 0 < customer_wait(3, SHOP, at) <= longest
+
+
+def test_a_code_where_somebody_vanished_lately_is_due_sooner():
+    calm = CodeHistory(holders=10, watched=100 * DAY)
+    busy = CodeHistory(holders=10, watched=100 * DAY, vanished=9)
+
+    assert code_wait(busy, SHOP, PRICE) < code_wait(calm, SHOP, PRICE)
+
+
+def test_what_vanished_long_ago_counts_less_and_less():
+    history = CodeHistory(holders=10, vanished=8)
+
+    later = looked(history, 28 * DAY, holders=10, vanished=0, calls=1)
+
+    assert isclose(later.vanished, 2)
+
+
+def test_a_newcomer_has_the_shops_rate_per_holder():
+    assert isclose(code_rate(CodeHistory(holders=50), SHOP), 50 * SHOP.rate, rel_tol=0.01)
+
+
+def test_a_code_that_nobody_holds_is_still_looked_at():
+    assert code_rate(CodeHistory(holders=0), SHOP) > 0
+
+
+def test_a_shop_without_a_past_has_a_rate():
+    assert Shop().rate > 0
+
+
+def test_what_the_shop_saw_fades():
+    shop = shop_looked(Shop(100.0, 8.0), 0.0, 0, 14 * DAY)
+
+    assert (shop.watched, shop.vanished) == (50.0, 4.0)
+
+
+def test_a_clock_that_went_back_fades_nothing():
+    assert shop_looked(Shop(100.0, 8.0), 1.0, 1, -DAY) == Shop(101.0, 9.0)
+
+
+@given(
+    st.lists(histories, min_size=1, max_size=60),
+    st.integers(0, 1_000_000),
+    st.integers(0, 10_000),
+    st.floats(10, 1e6),
+    st.booleans(),
+)
+def test_what_is_planned_is_never_more_than_may_be_spent(codes, others, holding, per_day, beside):
+    of = demand(codes, SHOP, holding=holding, others=others)
+
+    at = price(of, per_day, WEEK, beside=beside)
+
+    assert calls_a_day(of, at) <= per_day * FOR_LOOKS * 1.001
+
+
+def test_a_budget_that_can_is_spent_up_to_what_is_planned():
+    codes = [CodeHistory(holders=each) for each in range(1, 1_001)]
+    of = demand(codes, SHOP, holding=0, others=0)
+
+    at = price(of, 2_000, 30 * DAY, beside=True)
+
+    assert isclose(calls_a_day(of, at), 2_000 * FOR_LOOKS, rel_tol=0.01)
+
+
+def test_a_budget_that_can_not_keep_the_longest_says_what_it_can_keep():
+    of = demand([CodeHistory(holders=1)] * 7_000, SHOP, holding=0, others=0)
+
+    at = price(of, 100, WEEK, beside=True)
+
+    assert isclose(at.longest, 7_000 / (100 * FOR_LOOKS) * DAY)
+
+
+def test_a_budget_that_can_keep_the_longest_keeps_it():
+    of = demand([CodeHistory(holders=1)] * 7_000, SHOP, holding=0, others=0)
+
+    assert price(of, 2_000, WEEK, beside=True).longest == WEEK
+
+
+def test_the_sweep_takes_a_tenth_beside_codes_and_its_period_is_told():
+    of = demand([CodeHistory(holders=3)] * 100, SHOP, holding=0, others=9_000)
+
+    at = price(of, 1_000, WEEK, beside=True)
+
+    assert isclose(at.sweep, 9_000 / (1_000 * FOR_LOOKS * SWEEP_BESIDE) * DAY)
+
+
+def test_a_sweep_that_is_alone_has_all_calls():
+    of = demand([], SHOP, holding=0, others=9_000)
+
+    assert isclose(price(of, 1_000, WEEK, beside=False).sweep, 10 * DAY)
+
+
+def test_classes_are_narrow_enough_for_the_delay_that_is_told():
+    codes = [CodeHistory(holders=each) for each in range(1, 2_001)]
+    of = demand(codes, SHOP, holding=0, others=0)
+    at = price(of, 3_000, 365 * DAY, beside=True)
+    rates = [code_rate(each, SHOP) for each in codes]
+    exact = sum(
+        rate * at.stretch * code_need(each, SHOP) / 2
+        for rate, each in zip(rates, codes, strict=True)
+    ) / sum(rates)
+
+    assert isclose(expected_delay(of, at), exact, rel_tol=0.02)
+
+
+def test_no_plan_is_below_the_floor_and_one_without_a_longest_wait_reaches_it():
+    codes = [CodeHistory(holders=each) for each in range(1, 2_001)]
+    of = demand(codes, SHOP, holding=0, others=0)
+
+    free = price(of, 3_000, 365 * DAY, beside=True)
+    bound = price(of, 3_000, DAY, beside=True)
+
+    assert isclose(expected_delay(of, free), least_delay(of, 3_000 * FOR_LOOKS), rel_tol=0.001)
+    assert expected_delay(of, bound) > least_delay(of, 3_000 * FOR_LOOKS)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", []),
-        ("\n\n  \n", []),
-        ("cust_1", ["cust_1"]),
-        ("cust_1\ncust_2\n", ["cust_1", "cust_2"]),
-        ("cust_1\r\ncust_2\r\n", ["cust_1", "cust_2"]),
-        ("\n  cust_1  \n\n\tcust_2\n\n", ["cust_1", "cust_2"]),
-        ('"cust_1"\n"cust_2"\n', ["cust_1", "cust_2"]),
-        ("\ufeffcust_1\ncust_2\n", ["cust_1", "cust_2"]),
-        ('\ufeff"customer_id"\ncust_1\n', ["cust_1"]),
-        ("customer_id\ncust_1\n", ["cust_1"]),
-        ("ID\ncust_1\n", ["cust_1"]),
-        ("name,Customer_Id\nAnn,cust_1\nBob,cust_2\n", ["cust_1", "cust_2"]),
-        ("id,customer_id\nx,cust_1\n", ["cust_1"]),
-        ('id,name\ncust_1,"Ann, of\nYork"\ncust_2,Bob\n', ["cust_1", "cust_2"]),
-        ("name,id\nAnn\n,\nBob,\nCid,cust_1\n", ["cust_1"]),
-        ("Customer ID,Name\ncust_1,Ann\n", ["cust_1"]),
-        ("Name,customer id\nAnn,cust_1\n", ["cust_1"]),
-        ("Customer ID\ncust_1\n", ["cust_1"]),
-        ("cust_1\ncust_1\n", ["cust_1", "cust_1"]),
-        ("cust_1\ncust;2\n", ["cust_1", "cust;2"]),
-        ("cust_1\n\ufeffcust_2\n", ["cust_1", "cust_2"]),
-        ('id\n"a ""b"" c"\n', ['a "b" c']),
-        ("id,id\ncust_1,cust_2\n", ["cust_1"]),
-        ("id\n..\na/b\n%2F\nżółć\n", ["..", "a/b", "%2F", "żółć"]),
-        ("id\n" + "x" * LONGEST_ID, ["x" * LONGEST_ID]),
-        ("cust_1,ann@example.com\n", None),
-        ("email,phone\na,b\n", None),
-        ("customer_id;name\ncust_1;Ann\n", None),
-        ("customer_id\tname\ncust_1\tAnn\n", None),
-        ("customer_id|name\ncust_1|Ann\n", None),
-        ("cust_1;cust_2\n", None),
-        ("email\nann@example.com\n", None),
-        ("Source ID\nshop-7\n", None),
-    ],
+    ("vanished", "holders", "hot"), [(7, 0, False), (8, 20, True), (8, 5_000, False)]
 )
-def test_ids_are_read_from_lines_or_a_column(text, expected):
-    if expected is None:
-        with pytest.raises(TellUserError, match=NO_COLUMN):
-            read(text)
-    else:
-        assert read(text) == expected
+def test_a_campaign_is_hot_when_far_more_vanish_than_was_to_be_expected(vanished, holders, hot):
+    assert is_hot(vanished, holders, SHOP) is hot
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "cust_1\nc\0u\0s\0t\0_\0002\n",
-        "id\ncust_1\n\0\n",
-        "\0" * 100,
-        "cust_1\ncust_2\tBob\n",
-        "cust_1\ncust\x7f2\n",
-        "cust_1\n" + "x" * (LONGEST_ID + 1),
-        "cust_1\n" + "x" * 200_000,
-        "x" * 200_000,
-    ],
-)
-def test_a_file_of_another_kind_is_told_with_the_line_and_what_to_do(text):
-    with pytest.raises(TellUserError, match=r"ids\.csv, near line \d+: .* save it as one") as told:
-        read(text)
-
-    assert len(str(told.value)) < 200
-    assert "line 0" not in str(told.value)
-
-
-def test_an_open_quote_is_told_and_not_taken_for_an_id():
-    with pytest.raises(TellUserError, match=r"ids\.csv, near line"):
-        read('cust_1\n"cust_2\ncust_3\n')
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"cust_1\n\xff\xfe\n",
-        "cust_1\ncust_2\n".encode("utf-16"),
-        "cust_1\ncust_2\n".encode("utf-16-le"),
-        "cust_1\ncust_2\n".encode("utf-32"),
-        "id\nżółć\n".encode("iso-8859-2"),
-        b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256)),
-    ],
-)
-def test_what_is_not_text_is_told(content):
-    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
-
-    with pytest.raises(TellUserError, match=r"near line [1-9]: not a text file in UTF-8"):
-        list(read_customer_ids(lines, "ids.csv"))
-
-
-def test_a_column_that_is_missing_is_not_told_with_its_content():
-    with pytest.raises(TellUserError) as told:
-        read("cust_1,ann@example.com\n")
-
-    assert "ann@example.com" not in str(told.value)
-
-
-def test_a_long_file_is_read_as_a_stream():
-    taken = 0
-
-    def lines():
-        nonlocal taken
-        for number in range(100_000):
-            taken += 1
-            yield f"cust_{number}\n"
-
-    ids = read_customer_ids(lines(), "ids.csv")
-    assert list(islice(ids, 3)) == ["cust_0", "cust_1", "cust_2"]
-    assert taken < 10
-
-    assert sum(1 for _ in ids) == 100_000 - 3
-
-
-@given(st.lists(st.from_regex(r"cust_[A-Za-z0-9]{1,12}", fullmatch=True), max_size=30))
-def test_ids_come_back_as_they_were_written(ids):
-    assert read("\n".join(ids)) == ids
-
-
-def test_batches_hold_everybody_once_and_in_order():
-    ids = [f"cust_{number}" for number in range(2 * BATCH + 1)]
-
-    found = list(batches(ids))
-
-    assert [len(batch) for batch in found] == [BATCH, BATCH, 1]
-    assert [each for batch in found for each in batch] == ids
-    assert list(batches([])) == []
+def test_runs_in_a_row_share_a_day_and_one_run_a_day_has_all_of_it():
+    assert refilled(0, 3_600, 2_400) == 100
+    assert refilled(0, 3 * DAY, 2_400) == 2_400
+    assert refilled(50, -3_600, 2_400) == 50

@@ -12,7 +12,7 @@ from sync.errors import HoldersyncError
 from sync.jobs.backfill import backfill
 from sync.jobs.letters import RetryRules, retry
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.destinations import adopt
 from sync.ledger.forgotten import forget
 from sync.ledger.letters import discard, open_letters

@@ -7,7 +7,7 @@ import pytest
 from sync.errors import CredentialsRefusedError, ParkError, UnavailableError
 from sync.jobs.backfill import backfill
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.tables import backfills, customers, runs, unassignments
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome

@@ -6,7 +6,7 @@ import pytest
 
 from sync.errors import UnavailableError
 from sync.jobs.backfill import Plan, backfill, calls_for_all, plan
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.tables import backfills
 from sync.model.allowance import Rate
 from sync.model.window import Window

@@ -9,7 +9,7 @@ from sync.crm.adapter import Capability
 from sync.errors import CredentialsRefusedError, ParkError, PermissionRefusedError, UnavailableError
 from sync.jobs.held import HeldLookup
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.tables import assignments
 from sync.model.outcome import Outcome, Result
 from tests.inline import Inline

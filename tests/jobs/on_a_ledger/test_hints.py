@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from sync.errors import ParkError, UnavailableError
 from sync.jobs.backfill import backfill
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.tables import backfills, bookmarks, unassignments
 from sync.model.event import Hint, Unassigned
 from sync.model.summary import CustomerCount

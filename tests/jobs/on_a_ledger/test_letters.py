@@ -4,7 +4,7 @@ import pytest
 
 from sync.jobs.letters import RetryRules, retry
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.forgotten import forget
 from sync.ledger.letters import discard, open_letters
 from sync.ledger.tables import dead_letters, unassignments

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from sync.errors import LeaveError, ParkError, UnavailableError
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.listing import read_listing
 from sync.ledger.tables import customers
 

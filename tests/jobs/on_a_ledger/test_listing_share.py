@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from sync.errors import ParkError
 from sync.jobs.listing import pages_at_most
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.budget import Allowance, Budget
 from sync.ledger.listing import read_listing
 from sync.ledger.tables import customers

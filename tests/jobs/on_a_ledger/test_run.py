@@ -10,7 +10,7 @@ from sync.errors import (
     UnavailableError,
 )
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.tables import deliveries, runs, unassignments
 from sync.model.outcome import Outcome
 from sync.model.summary import (

@@ -18,7 +18,7 @@ from sync.errors import (
 )
 from sync.jobs.deliver import BATCH
 from sync.jobs.run import run
-from sync.jobs.selection import CustomerSource
+from sync.jobs.sources import CustomerSource
 from sync.ledger.letters import open_letters
 from sync.ledger.tables import customers, deliveries, runs
 from sync.model.event import Invalid

@@ -29,8 +29,10 @@ def _plan_customers() -> None:
     op.create_index("ix_customers_due", "customers", ["due_at", "customer_id"])
     for name in ("codes_since", "codes_newest", "codes_reached"):
         op.add_column("project", sa.Column(name, UtcDateTime()))
-    whole = sa.Column("codes_whole", sa.Boolean(), server_default=sa.false(), nullable=False)
-    op.add_column("project", whole)
+    op.add_column(
+        "project",
+        sa.Column("codes_whole", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
 
 
 def _make_codes() -> None:
