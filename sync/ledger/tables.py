@@ -99,11 +99,13 @@ planning = Table(
     Column("id", Integer, CheckConstraint("id = 1", name="one_planning"), primary_key=True),
     Column("stretch", Float, nullable=False),
     Column("longest", Float, nullable=False),
+    Column("sweep", Float, nullable=False),
+    Column("priced_at", Float, nullable=False),
     Column("watched", Float, nullable=False),
     Column("vanished", Float, nullable=False),
+    Column("shop_at", Float, nullable=False),
     Column("tokens", Float, nullable=False),
     Column("tokens_at", Float, nullable=False),
-    Column("priced_at", Float, nullable=False),
     comment="what a call is worth at the moment, and how many may be made now; times in seconds "
     "since 1970",
 )
