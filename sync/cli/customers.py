@@ -63,7 +63,7 @@ def source_of(text: str, home: Path, key: str) -> Iterator[CustomerSource]:
     """
     path = text.removeprefix(FILE)
     if text == "all":
-        yield CustomerSource("all")
+        yield CustomerSource("all", lists=True)
     elif text == STDIN:
         with _copied(_stdin(), "standard input", key) as copy:
             yield copy

@@ -91,7 +91,7 @@ def _one_run(ready: app.Configured) -> tuple[Report, Sequence[Letter]]:
         stopping_on_signals(stop),
         app.assembled(ready, ground, start, stop, QuietWatch(stop)) as parts,
     ):
-        report = run(parts, CustomerSource("all"))
+        report = run(parts, CustomerSource("all", lists=True))
         return report, open_letters(parts.ledger)
 
 

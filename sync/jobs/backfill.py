@@ -45,8 +45,8 @@ def plan(
     if ledger and open_one and open_one.listed:
         customers = BackfillProgress(ledger, open_one.backfill_id, "").selected()
         calls = customers
-    elif source.ids is not None:
-        customers = len(set(source.ids))
+    elif source.named is not None:
+        customers = len(set(source.named))
         calls = customers
     else:
         customers = lister.first_answer().total or 0
@@ -75,7 +75,7 @@ def _collect(parts: Parts, window: Window, source: CustomerSource, tally: Tally)
     started_at = parts.start.started_at
     mine = begin(parts.ledger, parts.start.run_id, window, source.label, started_at)
     reading = BackfillProgress(parts.ledger, mine.backfill_id, parts.start.run_id)
-    is_listed_now = not mine.listed and source.ids is None
+    is_listed_now = not mine.listed and source.named is None
     if not mine.listed:
         _select(parts, source, mine, reading, tally)
     if not is_listed_now:
@@ -95,8 +95,8 @@ def _select(
     parts: Parts, source: CustomerSource, mine: Backfill, reading: BackfillProgress, tally: Tally
 ) -> None:
     """Take everybody into the backfill; a listing that was cut short goes on."""
-    if source.ids is not None:
-        for batch in batches(source.ids):
+    if source.named is not None:
+        for batch in batches(source.named):
             reading.select_named(batch)
             parts.watch.listed(len(batch))
     else:

@@ -1,4 +1,4 @@
-"""Which customers are asked: all that Voucherify lists, or those that a person names."""
+"""Where candidates come from, and the ids that a person names in a file."""
 
 import csv
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sync.errors import TellUserError
-from sync.model.unassignment import CustomerId
+from sync.model.unassignment import CustomerId, VoucherId
 
 ID_COLUMNS = ("customer_id", "id")
 OTHER_COLUMNS = frozenset({"source_id", "email", "name", "phone", "created_at", "updated_at"})
@@ -24,13 +24,30 @@ MARK = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class CustomerSource:
-    """Where customers come from; `label` names it, `ids` is None for all that are listed.
+    """Where candidates come from; sources add up. Hints are followed whatever is named.
 
-    `ids` is read once, as a stream.
+    Each stream of ids is read once per run.
+
+    Args:
+        label: names it; a backfill of another label is another one.
+        ids: the customers that a person named; None if nobody did.
+        lists: everybody whom Voucherify lists.
+        codes: whoever vanishes from the holders of referral codes.
+        code_ids: codes that a person named, beside those that Voucherify lists; None if nobody did.
+        crm: whoever the CRM believes to hold something.
     """
 
     label: str
     ids: Iterable[CustomerId] | None = None
+    lists: bool = False
+    codes: bool = False
+    code_ids: Iterable[VoucherId] | None = None
+    crm: bool = False
+
+    @property
+    def named(self) -> Iterable[CustomerId] | None:
+        """Whom a backfill reads: those that were named, or, as None, everybody."""
+        return None if self.lists else self.ids
 
 
 def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:

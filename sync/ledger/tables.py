@@ -33,6 +33,7 @@ project = Table(
     Column("codes_newest", UtcDateTime),
     Column("codes_reached", UtcDateTime),
     Column("codes_whole", Boolean, nullable=False, server_default=false()),
+    Column("believed_since", UtcDateTime),
     Column("forget_key", PlainText),
     Column("created_at", UtcDateTime, nullable=False),
     comment="the one Voucherify project that this ledger belongs to",
@@ -50,9 +51,11 @@ customers = Table(
     Column("selected_by", PlainText),
     Column("read_by", PlainText),
     Column("believed_at", UtcDateTime),
+    Column("seen", Boolean, nullable=False, server_default=false()),
     Column("due_at", Float, nullable=False, server_default="0"),
-    Index("ix_customers_selection", "selected_by", "asked_at", "customer_id"),
-    Index("ix_customers_due", "due_at", "customer_id"),
+    Index("ix_customers_selection", "selected_by", "due_at", "customer_id"),
+    Index("ix_customers_due", "seen", "due_at", "customer_id"),
+    Index("ix_customers_hinted", "hinted_at"),
     comment="who is known, and up to when each one's activity was read",
 )
 

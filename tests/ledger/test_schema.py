@@ -34,20 +34,18 @@ FIRST = """
 
     def upgrade():
         metadata.create_all(op.get_bind())
-        op.drop_column("customers", "hinted_at")
+        op.drop_column("customers", "read_by")
 """
 SECOND = """
     import sqlalchemy as sa
     from alembic import op
-
-    from sync.database import UtcDateTime
 
     revision = "0003"
     down_revision = "0000"
 
 
     def upgrade():
-        op.add_column("customers", sa.Column("hinted_at", UtcDateTime()))
+        op.add_column("customers", sa.Column("read_by", sa.Text()))
 """
 BROKEN = SECOND + '        raise RuntimeError("half way")\n'
 
@@ -206,7 +204,7 @@ def test_an_empty_file_becomes_a_ledger(url, tmp_path):
 def test_an_older_ledger_is_copied_and_then_migrated(older, migrations, tmp_path):
     with closing(create_or_open(older, migrations=migrations)) as ledger:
         with ledger.read_only() as connection:
-            found = connection.execute(sa.text("SELECT customer_id, hinted_at FROM customers"))
+            found = connection.execute(sa.text("SELECT customer_id, read_by FROM customers"))
             assert found.all() == [("cust_old", None)]
         assert schema_of(ledger.engine) == (Schema.CURRENT, HEAD)
 
@@ -214,7 +212,7 @@ def test_an_older_ledger_is_copied_and_then_migrated(older, migrations, tmp_path
     with closing(sqlite3.connect(copy)) as old:
         columns = [row[1] for row in old.execute("PRAGMA table_info(customers)")]
         revision = old.execute("SELECT version_num FROM alembic_version").fetchone()
-    assert "hinted_at" not in columns
+    assert "read_by" not in columns
     assert revision == (OLD,)
 
 
@@ -228,7 +226,7 @@ def test_a_migration_that_breaks_leaves_the_ledger_as_it_was(older, tmp_path, co
     engine = make_engine(older)
     assert schema_of(engine) == (Schema.OLDER, OLD)
     engine.dispose()
-    assert "hinted_at" not in columns_of()["customers"]
+    assert "read_by" not in columns_of()["customers"]
 
 
 def test_a_creation_that_breaks_leaves_no_table(url, tmp_path, columns_of):
@@ -244,13 +242,13 @@ def test_an_older_ledger_is_not_migrated_by_looking_at_it(older, columns_of):
     with pytest.raises(TellUserError, match="holdersync ledger upgrade"):
         open_existing(older)
 
-    assert "hinted_at" not in columns_of()["customers"]
+    assert "read_by" not in columns_of()["customers"]
 
 
 def test_an_older_ledger_is_upgraded_if_a_person_says_so(older, migrations, columns_of):
     upgrade(older, locks=locks_of(older), migrations=migrations)
 
-    assert "hinted_at" in columns_of()["customers"]
+    assert "read_by" in columns_of()["customers"]
 
 
 @pytest.mark.on_a_file

@@ -14,7 +14,7 @@ from sync.model.outcome import Outcome
 from sync.model.summary import CustomerCount, EventCount
 from sync.model.window import Window
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 
 
 def named(*ids, label="file:x#1"):

@@ -11,7 +11,7 @@ from sync.ledger.tables import backfills
 from sync.model.allowance import Rate
 from sync.model.window import Window
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sync.ledger.tables import assignments
 from sync.model.outcome import Outcome, Result
 from tests.inline import Inline
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 REFUSED = CredentialsRefusedError("Voucherify refused the key")
 PARKED = ParkError("the cycle is used up", by="cycle")
 

@@ -19,7 +19,7 @@ from sync.model.event import Hint, Unassigned
 from sync.model.summary import CustomerCount
 from sync.model.window import Window
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 DOWN = UnavailableError("no answer")
 
 

@@ -16,7 +16,7 @@ from sync.voucherify.client import Reply
 STRICT = RetryRules(lenient=False, on_gone="dead-letter")
 LENIENT = RetryRules(lenient=True, on_gone="dead-letter")
 UNASSIGN = RetryRules(lenient=False, on_gone="unassign")
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 
 
 def event(*without, own_id="evcus_1", **data):

@@ -14,7 +14,7 @@ from sync.jobs.sources import CustomerSource
 from sync.ledger.listing import read_listing
 from sync.ledger.tables import customers
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 
 
 def down():

@@ -21,7 +21,7 @@ from sync.ledger.tables import customers
 from sync.model.allowance import Rate, Reserve, Share
 from sync.transport import CallCount
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 
 
 class Counted:

@@ -21,7 +21,7 @@ from sync.model.summary import (
     Summary,
 )
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 BUSY = Outcome.retry("busy")
 
 

@@ -26,7 +26,7 @@ from sync.model.outcome import Outcome, Result
 from sync.model.summary import CallCounts, CustomerCount
 from sync.operate.workers import Workers
 
-ALL = CustomerSource("all")
+ALL = CustomerSource("all", lists=True)
 BUSY = Outcome.retry("busy")
 
 

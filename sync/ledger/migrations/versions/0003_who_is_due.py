@@ -1,5 +1,7 @@
 """Whom to ask and when, the holders of codes, what webhooks told, and what was proven."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,6 +16,7 @@ depends_on = None
 def upgrade() -> None:
     """Add what the planner needs; whoever is known is due at once."""
     _plan_customers()
+    _place_listings()
     _make_codes()
     _make_holders()
     _make_planning()
@@ -24,10 +27,21 @@ def upgrade() -> None:
 
 
 def _plan_customers() -> None:
-    op.add_column("customers", sa.Column("believed_at", UtcDateTime()))
-    op.add_column("customers", sa.Column("due_at", sa.Float(), server_default="0", nullable=False))
-    op.create_index("ix_customers_due", "customers", ["due_at", "customer_id"])
-    for name in ("codes_since", "codes_newest", "codes_reached"):
+    added: tuple[sa.Column[Any], ...] = (
+        sa.Column("believed_at", UtcDateTime()),
+        sa.Column("seen", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("due_at", sa.Float(), server_default="0", nullable=False),
+    )
+    for column in added:
+        op.add_column("customers", column)
+    op.drop_index("ix_customers_selection", "customers")
+    op.create_index("ix_customers_selection", "customers", ["selected_by", "due_at", "customer_id"])
+    op.create_index("ix_customers_due", "customers", ["seen", "due_at", "customer_id"])
+    op.create_index("ix_customers_hinted", "customers", ["hinted_at"])
+
+
+def _place_listings() -> None:
+    for name in ("codes_since", "codes_newest", "codes_reached", "believed_since"):
         op.add_column("project", sa.Column(name, UtcDateTime()))
     op.add_column(
         "project",
