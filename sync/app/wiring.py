@@ -15,6 +15,7 @@ from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
 from sync.jobs.held import HeldLookup
 from sync.jobs.parts import Parts, ReadRules
+from sync.jobs.planning import PlanRules
 from sync.jobs.ports import Watch
 from sync.ledger.budget import Allowance, Budget, Spent
 from sync.ledger.ledger import Ledger
@@ -123,6 +124,7 @@ def assembled(
                 read_rules=read_rules(configured.settings),
                 collect_rules=collect_rules(configured),
                 delivery_rules=delivery_rules(configured),
+                plan_rules=plan_rules(configured.settings),
                 deliver_lock=ground.deliver_lock,
                 watch=watch,
                 now=now,
@@ -160,3 +162,8 @@ def delivery_rules(configured: Configured) -> DeliveryRules:
         at_most=configured.at_most or settings.max_unassignments,
         not_found_for=settings.not_found_for,
     )
+
+
+def plan_rules(settings: Settings) -> PlanRules:
+    """Give what the settings want of the plan."""
+    return PlanRules(longest=settings.max_staleness, share=settings.share)

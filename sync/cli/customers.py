@@ -5,19 +5,26 @@ import hmac
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic
 
 import structlog
 
 from sync.errors import TellUserError
-from sync.jobs.sources import CustomerSource, read_customer_ids
-from sync.model.unassignment import CustomerId
+from sync.jobs.sources import (
+    CUSTOMER_COLUMNS,
+    VOUCHER_COLUMNS,
+    CustomerSource,
+    Id,
+    read_ids,
+)
+from sync.model.unassignment import CustomerId, VoucherId
+from sync.settings.values import split_sources
 
 log = structlog.get_logger(__name__)
 
@@ -29,13 +36,22 @@ RIGHT_PATH = (
 
 
 @dataclass(frozen=True, slots=True)
-class IdFile:
-    """The customer ids of a file; each iteration opens it anew."""
+class IdFile(Generic[Id]):
+    """The ids of a file; each iteration opens it anew.
+
+    Args:
+        open: opens the file.
+        name: names it to a person.
+        columns: the id's column, in a CSV: the first of these.
+        id_of: makes an id of a text.
+    """
 
     open: Callable[[], BufferedReader]
     name: str
+    columns: tuple[str, ...]
+    id_of: Callable[[str], Id]
 
-    def __iter__(self) -> Iterator[CustomerId]:
+    def __iter__(self) -> Iterator[Id]:
         """Give the ids, in the order of the file; say so if there are none."""
         nobody = True
         with (
@@ -43,36 +59,80 @@ class IdFile:
             self.open() as content,
             TextIOWrapper(content, "utf-8-sig", newline="") as lines,
         ):
-            for customer_id in read_customer_ids(lines, self.name):
+            for each in read_ids(lines, self.name, self.columns):
                 nobody = False
-                yield customer_id
+                yield self.id_of(each)
         if nobody:
-            msg = f"{self.name} names no customer, so nobody is asked"
+            msg = f"{self.name} names nobody, so nobody is asked"
             log.warning(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Id]):
+    """What a file names."""
+
+    columns: tuple[str, ...]
+    id_of: Callable[[str], Id]
+
+
+CUSTOMERS = _Kind(CUSTOMER_COLUMNS, CustomerId)
+VOUCHERS = _Kind(VOUCHER_COLUMNS, VoucherId)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named(Generic[Id]):
+    """The ids of a file, and a label that holds a fingerprint of it."""
+
+    label: str
+    ids: IdFile[Id]
 
 
 @contextmanager
 def source_of(text: str, home: Path, key: str) -> Iterator[CustomerSource]:
-    """Give the customers that `all`, `file:PATH` or `-` stand for.
+    """Give the candidates that a list of sources stands for.
 
     The label holds a fingerprint of the ids, so that a backfill of other ids is another one. It is
     made under a secret `key`: of a list of one, a plain hash would still tell who that was.
 
     Raises:
-        TellUserError: it is none of the three, or the file can't be read.
+        TellUserError: it is no such list, or a file can't be read.
     """
-    path = text.removeprefix(FILE)
-    if text == "all":
-        yield CustomerSource("all", lists=True)
-    elif text == STDIN:
-        with _copied(_stdin(), "standard input", key) as copy:
-            yield copy
-    elif path not in {text, ""}:
-        with _from_path(home / path, key) as source:
-            yield source
-    else:
-        msg = f"--customers {text}: give all, file:PATH or -"
-        raise TellUserError(msg)
+    try:
+        sources = split_sources(text)
+    except ValueError as error:
+        msg = f"--customers {text}: {error}"
+        raise TellUserError(msg) from None
+    with ExitStack() as stack:
+        customers: _Named[CustomerId] | None = None
+        codes: _Named[VoucherId] | None = None
+        for each in sources:
+            path = each.partition(":")[2]
+            if each == STDIN:
+                copy = _copied(_stdin(), "standard input", key, CUSTOMERS)
+                customers = stack.enter_context(copy)
+            elif each.startswith(FILE):
+                customers = stack.enter_context(_from_path(home / path, key, CUSTOMERS))
+            elif path:
+                codes = stack.enter_context(_from_path(home / path, key, VOUCHERS))
+        yield _combined(sources, customers, codes)
+
+
+def _combined(
+    sources: Sequence[str],
+    customers: _Named[CustomerId] | None,
+    codes: _Named[VoucherId] | None,
+) -> CustomerSource:
+    plain = [each for each in sources if each in {"all", "crm", "holders", "hints"}]
+    named = [each.label for each in (customers, codes) if each]
+    return CustomerSource(
+        ",".join([*plain, *named]),
+        ids=customers.ids if customers else None,
+        lists="all" in plain,
+        codes="holders" in plain or codes is not None,
+        lists_codes="holders" in plain,
+        code_ids=codes.ids if codes else None,
+        crm="crm" in plain,
+    )
 
 
 def _stdin() -> BinaryIO:
@@ -101,20 +161,20 @@ class _FromTheBegin(RawIOBase):
 
 
 @contextmanager
-def _from_path(path: Path, key: str) -> Iterator[CustomerSource]:
+def _from_path(path: Path, key: str, kind: _Kind[Id]) -> Iterator[_Named[Id]]:
     name = str(path)
     with ExitStack() as stack:
         with _told(name):
             is_read_once = path.exists() and not (path.is_file() or path.is_dir())
             pipe = stack.enter_context(path.open("rb")) if is_read_once else None
         if pipe:
-            yield stack.enter_context(_copied(pipe, name, key))
+            yield stack.enter_context(_copied(pipe, name, key, kind))
         else:
-            yield _from_file(lambda: path.open("rb"), name, key)
+            yield _from_file(lambda: path.open("rb"), name, key, kind)
 
 
 @contextmanager
-def _copied(stream: BinaryIO, name: str, key: str) -> Iterator[CustomerSource]:
+def _copied(stream: BinaryIO, name: str, key: str, kind: _Kind[Id]) -> Iterator[_Named[Id]]:
     """Give what can be read only once, as a pipe can: the ids are needed more than once.
 
     The copy has no name, so that it goes with the process, however that ends: beside the ids there
@@ -125,14 +185,17 @@ def _copied(stream: BinaryIO, name: str, key: str) -> Iterator[CustomerSource]:
             copy = stack.enter_context(TemporaryFile())
             shutil.copyfileobj(stream, copy)
             copy.flush()
-        yield _from_file(lambda: BufferedReader(_FromTheBegin(copy)), name, key)
+        yield _from_file(lambda: BufferedReader(_FromTheBegin(copy)), name, key, kind)
 
 
-def _from_file(opened: Callable[[], BufferedReader], name: str, key: str) -> CustomerSource:
+def _from_file(
+    opened: Callable[[], BufferedReader], name: str, key: str, kind: _Kind[Id]
+) -> _Named[Id]:
     with _told(name), opened() as content:
         digest = hashlib.file_digest(content, "sha256").digest()
     fingerprint = hmac.digest(key.encode(), digest, "sha256").hex()[:12]
-    return CustomerSource(f"{name}#{fingerprint}", IdFile(opened, name))
+    ids = IdFile(opened, name, kind.columns, kind.id_of)
+    return _Named(f"{name}#{fingerprint}", ids)
 
 
 @contextmanager

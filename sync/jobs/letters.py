@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sync.jobs.gone import OnCustomerGone, what_follows
 from sync.ledger.ledger import Ledger
 from sync.ledger.letters import Letter, accept_event, change_reason, revive_delivery
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.model.event import Finding, Invalid, Unassigned
 from sync.model.unassignment import CustomerId
 from sync.model.window import Window

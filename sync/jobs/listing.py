@@ -7,7 +7,7 @@ from sync.errors import LeaveError, UnreadableError
 from sync.jobs.parts import Parts
 from sync.jobs.tally import Tally
 from sync.ledger.listing import listing_to_do, read_listing
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.voucherify.customers import CustomerPage
 
 PART_OF_CALLS = 10

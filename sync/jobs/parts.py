@@ -10,6 +10,7 @@ from sync.crm.adapter import Destination
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
 from sync.jobs.held import HeldLookup
+from sync.jobs.planning import PlanRules
 from sync.jobs.ports import Lister, Meter, PageReader, Watch
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
@@ -43,6 +44,7 @@ class Parts:
     read_rules: ReadRules
     collect_rules: CollectRules
     delivery_rules: DeliveryRules
+    plan_rules: PlanRules
     deliver_lock: Callable[[], AbstractContextManager[None]]
     watch: Watch
     now: Callable[[], datetime]

@@ -3,20 +3,19 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 
-from sync.errors import HoldersyncError, LeaveError
+from sync.errors import HoldersyncError
+from sync.jobs.candidates import Candidates
 from sync.jobs.collect import Collector
 from sync.jobs.deliver import Deliverer
 from sync.jobs.enough import NO_STREAK, VOUCHERIFY_DOWN
-from sync.jobs.listing import ListReader, begin_of_all
 from sync.jobs.parts import Parts
-from sync.jobs.sources import CustomerSource, batches
+from sync.jobs.sources import CustomerSource
 from sync.jobs.tally import Figures, Report, Tally
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.letters import count_open
 from sync.ledger.lock import LockTakenError
-from sync.ledger.reading import Known, Progress, RunProgress
+from sync.ledger.reading import Known, Progress
 from sync.ledger.runs import finish_run, start_run
 from sync.model.summary import CallCounts, Summary, result_of
 from sync.model.window import Window, window_to_read
@@ -131,8 +130,9 @@ def finished(parts: Parts, tally: Tally) -> Report:
 
 
 def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
-    reading = RunProgress(parts.ledger, parts.start.run_id, parts.start.started_at)
-    horizon, proven = _select(parts, source, reading, tally)
+    candidates = Candidates(parts, source, tally)
+    reading = candidates.gathered()
+    horizon = candidates.horizon
 
     def window_of(known: Known) -> Window:
         cursor, hinted_at = known.cursor, known.hinted_at
@@ -140,49 +140,16 @@ def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
             cursor = min(cursor, hinted_at)
         return window_to_read(cursor, parts.read_rules.lookback, horizon)
 
-    is_down = source.ids is None and not proven
+    is_down = source.lists and not candidates.proven
     tally.collected(
         collector(parts, reading, window_of, tally).collect(
             reading.to_ask(),
             selected=reading.selected(),
-            proven=proven,
+            proven=candidates.proven,
             streak=VOUCHERIFY_DOWN if is_down else NO_STREAK,
         )
     )
-
-
-def _select(
-    parts: Parts, source: CustomerSource, reading: RunProgress, tally: Tally
-) -> tuple[datetime, bool]:
-    """Take the source's customers into this run.
-
-    Gives the horizon, stored by the first run, and whether Voucherify answered, so that the key is
-    proven.
-    """
-    if source.ids is None:
-        listing = ListReader(parts, reading, tally)
-        listing.read()
-        proven = listing.answered
-        horizon = parts.ledger.horizon()
-        if horizon is None:
-            msg = "no customer is known yet, so there is nothing to read"
-            raise LeaveError(msg)
-    else:
-        horizon, proven = _first_horizon(parts)
-        for batch in batches(source.ids):
-            reading.select_named(batch)
-            parts.watch.listed(len(batch))
-    reading.select_known(hinted_only=source.ids is not None)
-    return horizon, proven
-
-
-def _first_horizon(parts: Parts) -> tuple[datetime, bool]:
-    """Give the horizon, and whether a call had to be made for it."""
-    horizon = parts.ledger.horizon()
-    if horizon is not None:
-        return horizon, False
-    server_time = parts.lister.first_answer().server_time
-    return parts.ledger.set_horizon(begin_of_all(parts, server_time)), True
+    candidates.settled()
 
 
 def known(parts: Parts, tally: Tally) -> Summary:

@@ -15,9 +15,10 @@ a little, since somebody may have come since. Codes of a campaign where many van
 at once: a campaign ends for all its codes.
 """
 
-from collections.abc import Iterable, Mapping
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import floor, log2, sqrt
+from math import ceil, floor, log2, sqrt
 
 from sync.model.planning import DAY, CodeHistory, Price, Shop
 
@@ -58,6 +59,15 @@ class Demand:
     codes: int = 0
     holding: int = 0
     others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """How many of each line a run takes: codes, customers who hold something, all others."""
+
+    codes: int
+    holding: int
+    others: int
 
 
 def looked(
@@ -175,6 +185,35 @@ def refilled(tokens: float, passed: float, calls_per_day: float) -> float:
     So runs in a row share the day, and one run a day has all of it.
     """
     return min(calls_per_day, tokens + max(0.0, passed) * calls_per_day / DAY)
+
+
+def portions(
+    allowance: int,
+    codes: Sequence[tuple[float, float]],
+    holding: Sequence[tuple[float, float]],
+    others: int,
+    *,
+    beside: bool,
+) -> Portions:
+    """Divide what a run may spend: to those known to hold something by when they are due.
+
+    `codes` and `holding` are when each is due, in order, and its calls. The others have their own
+    part, so that neither line keeps the other waiting; what one does not need is the other's.
+    """
+    part = SWEEP_BESIDE if beside else SWEEP_ALONE
+    left = float(allowance - min(others, ceil(allowance * part)))
+    taken = {"codes": 0, "holding": 0}
+    merged = heapq.merge(
+        ((due, cost, "codes") for due, cost in codes),
+        ((due, cost, "holding") for due, cost in holding),
+    )
+    spent = 0.0
+    for _, cost, line in merged:
+        if spent + cost > max(left, 1.0):
+            break
+        spent += cost
+        taken[line] += 1
+    return Portions(taken["codes"], taken["holding"], min(others, max(0, allowance - ceil(spent))))
 
 
 def _stretch(of: Demand, per_second: float, longest: float) -> float:

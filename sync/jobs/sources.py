@@ -2,20 +2,29 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from sync.errors import TellUserError
 from sync.model.unassignment import CustomerId, VoucherId
 
-ID_COLUMNS = ("customer_id", "id")
-OTHER_COLUMNS = frozenset({"source_id", "email", "name", "phone", "created_at", "updated_at"})
-"""What Voucherify's own export of customers calls its other columns; no id is written so."""
+CUSTOMER_COLUMNS = ("customer_id", "id")
+VOUCHER_COLUMNS = ("voucher_id", "id")
+OTHER_COLUMNS = frozenset(
+    {
+        *("source_id", "email", "name", "phone", "created_at", "updated_at"),
+        *("code", "campaign_id", "customer_id", "is_referral_code"),
+    }
+)
+"""What Voucherify's own exports call their other columns; no id is written so."""
 OTHER_SEPARATORS = (";", "\t", "|")
 LONGEST_ID = 1_000
 """Characters; what is longer is a line of something else, and no address could hold it."""
 BATCH = 500
+
+Id = TypeVar("Id", CustomerId, VoucherId)
 
 CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 MARK = "\ufeff"
@@ -33,7 +42,8 @@ class CustomerSource:
         ids: the customers that a person named; None if nobody did.
         lists: everybody whom Voucherify lists.
         codes: whoever vanishes from the holders of referral codes.
-        code_ids: codes that a person named, beside those that Voucherify lists; None if nobody did.
+        lists_codes: all referral codes that Voucherify lists.
+        code_ids: codes that a person named, beside those that events tell of; None if nobody did.
         crm: whoever the CRM believes to hold something.
     """
 
@@ -41,6 +51,7 @@ class CustomerSource:
     ids: Iterable[CustomerId] | None = None
     lists: bool = False
     codes: bool = False
+    lists_codes: bool = False
     code_ids: Iterable[VoucherId] | None = None
     crm: bool = False
 
@@ -50,8 +61,8 @@ class CustomerSource:
         return None if self.lists else self.ids
 
 
-def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
-    """Read one id per line, or the column `customer_id` (or `id`) of a CSV with a header.
+def read_ids(lines: Iterable[str], name: str, columns: Sequence[str]) -> Iterator[str]:
+    """Read one id per line, or the first of these columns that a CSV with a header has.
 
     Empty lines and spaces around an id don't count; an id that comes twice is asked once, by the
     ledger.
@@ -65,7 +76,7 @@ def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
         first = next((row for row in rows if _cells(row)), None)
         if first is None:
             return
-        column = _column(_cells(first), name)
+        column = _column(_cells(first), name, columns)
         if column is None:
             column = 0
             yield _id(_cells(first)[0])
@@ -75,11 +86,11 @@ def read_customer_ids(lines: Iterable[str], name: str) -> Iterator[CustomerId]:
                 yield _id(cells[column])
     except (csv.Error, ValueError) as error:
         where = f"{name}, near line {max(1, rows.line_num)}"
-        msg = f"{where}: not a text file in UTF-8 with customer ids; save it as one, or as a CSV"
+        msg = f"{where}: not a text file in UTF-8 with ids; save it as one, or as a CSV"
         raise TellUserError(msg) from error
 
 
-def batches(ids: Iterable[CustomerId]) -> Iterator[tuple[CustomerId, ...]]:
+def batches(ids: Iterable[Id]) -> Iterator[tuple[Id, ...]]:
     """Cut a stream of ids into batches."""
     stream = iter(ids)
     while batch := tuple(islice(stream, BATCH)):
@@ -94,11 +105,11 @@ def is_id(text: str) -> bool:
     return text == text.strip() != "" and len(text) <= LONGEST_ID and not CONTROL.search(text)
 
 
-def _id(cell: str) -> CustomerId:
+def _id(cell: str) -> str:
     if not is_id(cell):
         msg = "no id"
         raise ValueError(msg)
-    return CustomerId(cell)
+    return cell
 
 
 def _cells(row: list[str]) -> list[str]:
@@ -106,17 +117,17 @@ def _cells(row: list[str]) -> list[str]:
     return cells if any(cells) else []
 
 
-def _column(header: list[str], name: str) -> int | None:
+def _column(header: list[str], name: str, columns: Sequence[str]) -> int | None:
     """Find the column of the ids; None if the first line is an id itself."""
     names = [cell.lower().replace(" ", "_") for cell in header]
-    for wanted in ID_COLUMNS:
+    for wanted in columns:
         if wanted in names:
             return names.index(wanted)
     is_id = names[0] not in OTHER_COLUMNS and not any(each in names[0] for each in OTHER_SEPARATORS)
     if len(names) == 1 and is_id:
         return None
     msg = (
-        f"{name}: the first line names no column {' or '.join(ID_COLUMNS)}; give one id per line, "
+        f"{name}: the first line names no column {' or '.join(columns)}; give one id per line, "
         "or a CSV with commas"
     )
     raise TellUserError(msg)

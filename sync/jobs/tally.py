@@ -1,7 +1,7 @@
 """Adds up what the parts of one run did, and decides how the run ended."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from sync.errors import HoldersyncError, LeaveError, ParkError
@@ -102,6 +102,11 @@ class Tally:
         if missed and not isinstance(collected.stopped_by, ParkError):
             self.reasons.add(UNAVAILABLE)
             self._tell(f"{missed} customers were not read in this run")
+
+    def waiting(self, number: int) -> None:
+        """Take in customers who were never asked and whom the plan did not allow in this run."""
+        known = self.customers
+        self.customers = replace(known, selected=known.selected + number, left=known.left + number)
 
     def dead_lettered(self, number: int) -> None:
         """Take in new dead letters that no page held."""

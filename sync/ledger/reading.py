@@ -6,25 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.bookmarks import COLUMNS, bookmark_in, drop_bookmark, of_reader, save_bookmark
 from sync.ledger.findings import Stored, store_findings
 from sync.ledger.forgotten import remembered
-from sync.ledger.hints import drop_hints, still_hinted, take_up
 from sync.ledger.ledger import Ledger
-from sync.ledger.listing import Listing, save_listing
 from sync.ledger.people import (
-    LISTED,
     drop_unknown,
     held_by,
     is_known,
-    select_customers,
     store_gone,
 )
 from sync.ledger.tables import bookmarks, customers
-from sync.model.event import Finding, Gone, Hint, Invalid
+from sync.model.event import Finding, Gone, Hint
 from sync.model.unassignment import Assignment, CustomerId
 from sync.model.window import Bookmark, Window
 
@@ -90,6 +86,10 @@ class Progress(ABC):
     def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
         """Give what a customer's columns become after a read from `start` to the end."""
 
+    @abstractmethod
+    def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+        """Decide when a customer who was read is due again, once all that was found is stored."""
+
     def _remembered(
         self, connection: Connection, customer_ids: Sequence[CustomerId]
     ) -> Sequence[CustomerId]:
@@ -148,7 +148,9 @@ class Progress(ABC):
             them = update(customers).where(customers.c.customer_id == customer_id)
             moved = self._moved(looked_from or window.start, cursor, now)
             connection.execute(them.values(gone_at=None, **moved))
-            return self._store(connection, findings, customer_id, now)
+            stored = self._store(connection, findings, customer_id, now)
+            self._plan(connection, customer_id, now)
+            return stored
 
     def restart(self, customer_id: CustomerId) -> None:
         """Drop a bookmark that Voucherify refused."""
@@ -210,83 +212,3 @@ class Progress(ABC):
 def _behind(order: Sequence[ColumnElement[Any]], last: Any) -> ColumnElement[bool]:  # noqa: ANN401  # rows are typed by position only
     place = [literal(getattr(last, str(column.key)), column.type) for column in order]
     return tuple_(*order) > tuple_(*place)
-
-
-class RunProgress(Progress):
-    """The scheduled runs' view of customers; one object per run.
-
-    A clock that jumps neither makes a run ask somebody twice nor leave somebody out.
-
-    Args:
-        ledger: where it is kept.
-        run_id: marks what this run selects, reads and finds.
-        started_at: when the run began; marks what it lists.
-    """
-
-    def __init__(self, ledger: Ledger, run_id: str, started_at: datetime) -> None:
-        super().__init__(ledger, run_id, "run")
-        self._started_at = started_at
-
-    def select_named(self, customer_ids: Sequence[CustomerId]) -> None:
-        """Take customers into this run that a person named."""
-        with self._ledger.transaction() as connection:
-            kept = self._remembered(connection, customer_ids)
-            select_customers(connection, kept, {"selected_by": self._run_id})
-
-    def select_listed(
-        self, customer_ids: Sequence[CustomerId], invalid: Iterable[Invalid], listing: Listing
-    ) -> Stored:
-        """Take customers into this run that Voucherify just named, and store how far that is."""
-        named = {"selected_by": self._run_id, "listed_at": self._started_at, "gone_at": None}
-        with self._ledger.transaction() as connection:
-            select_customers(connection, self._remembered(connection, customer_ids), named)
-            save_listing(connection, listing)
-            return self._store(connection, invalid, None, self._started_at)
-
-    def select_known(self, *, hinted_only: bool) -> None:
-        """Take everybody into this run who is known and not gone, or only who was hinted at.
-
-        An id that only a person named, and that was never answered for, is that person's to name.
-        """
-        chosen = customers.c.hinted_at.is_not(None) if hinted_only else LISTED
-        with self._ledger.transaction() as connection:
-            connection.execute(
-                update(customers)
-                .where(customers.c.gone_at.is_(None), chosen)
-                .values(selected_by=self._run_id)
-            )
-
-    def to_ask(self) -> Iterator[Known]:
-        """Give this run's customers: hinted first, then never asked, then longest not asked."""
-        who, asked_at = customers.c.customer_id, customers.c.asked_at
-        people = select(who, customers.c.cursor, customers.c.hinted_at, asked_at)
-        for line in (customers.c.hinted_at.is_not(None), customers.c.hinted_at.is_(None)):
-            yield from self._in_batches(people, and_(line, asked_at.is_(None)), who)
-            yield from self._in_batches(people, and_(line, asked_at.is_not(None)), asked_at, who)
-
-    def hinted_meanwhile(self) -> Iterator[Known]:
-        """Give who was hinted at and is still to be read."""
-        who = customers.c.customer_id
-        people = select(who, customers.c.cursor, customers.c.hinted_at)
-        yield from self._in_batches(people, customers.c.hinted_at.is_not(None), who)
-
-    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
-        """Ask these after everybody else the next time; nothing was learned of them."""
-        with self._ledger.transaction() as connection:
-            for who in customer_ids:
-                them = update(customers).where(customers.c.customer_id == who)
-                connection.execute(them.values(asked_at=now, hinted_at=None))
-                drop_hints(connection, who)
-
-    def _in_line(self) -> ColumnElement[bool]:
-        return customers.c.selected_by == self._run_id
-
-    def _leave_line(self, connection: Connection, customer_id: CustomerId) -> None:
-        them = update(customers).where(customers.c.customer_id == customer_id)
-        connection.execute(them.values(selected_by=None, read_by=self._run_id))
-
-    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
-        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(start)}
-
-    def _follow(self, connection: Connection, hint: Hint) -> None:
-        take_up(connection, hint, self._run_id)

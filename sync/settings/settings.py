@@ -120,6 +120,9 @@ class Settings(BaseSettings):
         default=timedelta(seconds=60), validation_alias="HOLDERSYNC_MAX_WAIT"
     )
     max_unassignments: Count = Field(default=500, validation_alias="HOLDERSYNC_MAX_UNASSIGNMENTS")
+    max_staleness: Duration = Field(
+        default=timedelta(days=7), validation_alias="HOLDERSYNC_MAX_STALENESS"
+    )
     not_found_for: Duration = Field(
         default=timedelta(days=7), validation_alias="HOLDERSYNC_NOT_FOUND_FOR"
     )

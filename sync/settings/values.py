@@ -26,6 +26,9 @@ _RATE = re.compile(r"(?P<calls>[0-9]{1,9}(?:\.[0-9]{1,9})?)/(?P<unit>s|min|h)")
 _SHARE = re.compile(r"(?P<percent>[0-9]{1,2}(?:\.[0-9]{1,9})?)%")
 _WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*")
 _VISIBLE = re.compile(r"[!-~]+")
+_BETWEEN_SOURCES = re.compile(
+    r",(?=\s*(?:(?:all|crm|holders|hints|-)\s*(?:,|$)|(?:holders|file):))"
+)
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")
 
 
@@ -109,16 +112,39 @@ def parse_visible(text: str) -> str:
 
 
 def parse_customers(text: str) -> str:
-    """Read which customers a run asks: `all`, `file:PATH`, or `-` for standard input.
+    """Read where candidates come from, as `split_sources` does, and keep the text.
 
     Raises:
         ValueError: anything else.
     """
-    path = text.removeprefix("file:")
-    if text in {"all", "-"} or (path != text and path.strip() and is_plain(path)):
-        return text
-    msg = "write all, file:PATH, or - for standard input"
-    raise ValueError(msg)
+    split_sources(text)
+    return text
+
+
+def split_sources(text: str) -> tuple[str, ...]:
+    """Split a list of sources: `all`, `crm`, `holders`, `holders:PATH`, `file:PATH`, `hints`, `-`.
+
+    A comma ends a path only where another source follows. Each kind may be named once.
+
+    Raises:
+        ValueError: anything else.
+    """
+    sources = tuple(each.strip() for each in _BETWEEN_SOURCES.split(text))
+    kinds = ["file" if each == "-" else each.partition(":")[0] for each in sources]
+    if not all(map(_is_source, sources)) or len(set(kinds)) < len(kinds):
+        msg = (
+            "write all, crm, holders, holders:PATH, file:PATH, hints or - (standard input), or "
+            "several of them with commas between"
+        )
+        raise ValueError(msg)
+    return sources
+
+
+def _is_source(text: str) -> bool:
+    kind, colon, path = text.partition(":")
+    if colon:
+        return kind in {"file", "holders"} and bool(path.strip()) and is_plain(path)
+    return text in {"all", "crm", "holders", "hints", "-"}
 
 
 def parse_home(text: str) -> Path:

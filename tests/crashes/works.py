@@ -57,7 +57,7 @@ NEWS = (
     Work("call: listing", "news"),
     Work("statement: insert customers", "news"),
     Work("statement: update project", "news", 2),
-    Work("commit: RunProgress.select_known", "news"),
+    Work("commit: RunProgress.select_next", "news"),
     Work("call: activity", "news", CUSTOMERS),
     Work("statement: insert assignments", "news", CUSTOMERS),
     Work("statement: insert unassignments", "news", CUSTOMERS),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import TellUserError
-from sync.jobs.sources import BATCH, LONGEST_ID, batches, read_customer_ids
+from sync.jobs.sources import BATCH, CUSTOMER_COLUMNS, LONGEST_ID, batches, read_ids
 
 NO_COLUMN = (
     r"ids\.csv: the first line names no column customer_id or id; give one id per line, or a CSV "
@@ -17,7 +17,7 @@ NO_COLUMN = (
 
 
 def read(text):
-    return list(read_customer_ids(io.StringIO(text, newline=""), "ids.csv"))
+    return list(read_ids(io.StringIO(text, newline=""), "ids.csv", CUSTOMER_COLUMNS))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_is_not_text_is_told(content):
     lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
 
     with pytest.raises(TellUserError, match=r"near line [1-9]: not a text file in UTF-8"):
-        list(read_customer_ids(lines, "ids.csv"))
+        list(read_ids(lines, "ids.csv", CUSTOMER_COLUMNS))
 
 
 def test_a_column_that_is_missing_is_not_told_with_its_content():
@@ -126,7 +126,7 @@ def test_a_long_file_is_read_as_a_stream():
             taken += 1
             yield f"cust_{number}\n"
 
-    ids = read_customer_ids(lines(), "ids.csv")
+    ids = read_ids(lines(), "ids.csv", CUSTOMER_COLUMNS)
     assert list(islice(ids, 3)) == ["cust_0", "cust_1", "cust_2"]
     assert taken < 10
 

@@ -13,7 +13,7 @@ from sync.errors import ParkError
 from sync.ledger.backfills import BackfillProgress, begin
 from sync.ledger.budget import Allowance, Budget
 from sync.ledger.opening import open_existing
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.model.allowance import Rate, Reserve, Share
 from sync.model.event import Assigned, Invalid, Unassigned
 from sync.model.unassignment import (

@@ -8,7 +8,8 @@ from sync.ledger.backfills import Backfill, BackfillProgress, begin, unfinished
 from sync.ledger.findings import Stored
 from sync.ledger.letters import open_letters
 from sync.ledger.listing import Listing
-from sync.ledger.reading import BATCH, Known, RunProgress
+from sync.ledger.reading import BATCH, Known
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import bookmarks, customers, unassignments
 from sync.model.event import Gone
 from sync.model.window import Bookmark, Window

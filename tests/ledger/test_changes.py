@@ -9,8 +9,8 @@ from sync.ledger.changes import KEPT, changes_of, count_unknown, later_changes, 
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.opening import open_existing
-from sync.ledger.reading import RunProgress
 from sync.ledger.runs import RunStart, start_run
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.scratch import scratch_copy
 from sync.ledger.tables import changes
 from sync.model.change import Change, Undone

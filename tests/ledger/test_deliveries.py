@@ -7,7 +7,7 @@ import pytest
 from sync.ledger.deliveries import Deliveries, Place, sample
 from sync.ledger.destinations import admit, adopt
 from sync.ledger.letters import count_open, open_letters, revive_delivery
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import deliveries
 from sync.model.delivery import Delivery, Settlement, Status
 from sync.model.outcome import Outcome, Result

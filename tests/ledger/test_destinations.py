@@ -7,7 +7,7 @@ import pytest
 from sync.errors import TellUserError
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import Adopted, admit, adopt
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import deliveries, destinations
 
 

@@ -10,7 +10,7 @@ from sync.ledger.destinations import admit, adopt
 from sync.ledger.findings import Stored
 from sync.ledger.letters import count_open, open_letters
 from sync.ledger.listing import Listing
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import (
     assignments,
     bookmarks,

@@ -10,7 +10,7 @@ from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.forgotten import Erased, forget, is_forgotten
 from sync.ledger.ledger import Ledger
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.scratch import scratch_copy
 from sync.ledger.tables import assignments, changes, customers, dead_letters, unassignments
 from sync.model.change import Change

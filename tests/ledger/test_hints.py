@@ -8,6 +8,7 @@ from sync.ledger.reading import BATCH
 from sync.ledger.tables import customers
 from sync.model.event import Gone, Hint
 from sync.model.window import Window
+from tests.ledgers import select_everybody
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -36,7 +37,7 @@ def test_who_was_hinted_at_comes_first(at, now):
     at().select_listed(["a", "b"], (), LISTING)
     at().page_read("a", about("b"), None, now)
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert ids(later.to_ask()) == ["b", "a"]
 
@@ -66,7 +67,7 @@ def test_a_clock_that_was_wrong_leaves_nobody_out_who_was_hinted_at(at, now):
     at().select_listed(["a", "b"], (), LISTING)
     at().page_read("a", about("b"), None, now + timedelta(days=900))
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert ids(later.to_ask()) == ["b", "a"]
 
@@ -78,7 +79,7 @@ def test_whoever_is_named_those_who_were_hinted_at_are_taken_in(at, now):
 
     later = at(1)
     later.select_named(["c"])
-    later.select_known(hinted_only=True)
+    later.select_hinted()
 
     assert ids(later.to_ask()) == ["b", "c"]
 
@@ -89,13 +90,13 @@ def test_a_hint_ends_with_the_read_that_it_asked_for(at, now):
     reading.page_read("a", about("b"), None, now)
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
     later.window_read("b", EVER, (), now, now + timedelta(hours=1))
 
     last = at(2)
-    last.select_known(hinted_only=False)
+    select_everybody(last)
     assert ids(last.to_ask()) == ["a", "b"]
-    last.select_known(hinted_only=True)
+    last.select_hinted()
     assert ids(last.hinted_meanwhile()) == []
 
 
@@ -147,7 +148,7 @@ def test_who_is_hinted_at_in_a_backfill_is_asked_by_the_next_run_too(at, backfil
     backfill.window_read("shop-7", EVER, about("cust_7"), None, now)
 
     run = at(1)
-    run.select_known(hinted_only=True)
+    run.select_hinted()
 
     assert ids(run.to_ask()) == ["cust_7"]
 

@@ -8,6 +8,7 @@ from sync.ledger.listing import Listing
 from sync.ledger.tables import customers
 from sync.model.event import Gone, Hint
 from sync.model.window import Window
+from tests.ledgers import select_everybody
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -40,7 +41,7 @@ def test_who_was_read_in_this_run_already_is_the_next_run_s(at, now):
     assert ids(reading.hinted_meanwhile()) == []
     assert reading.selected() == 0
     later = at(1)
-    later.select_known(hinted_only=True)
+    later.select_hinted()
     assert [(each.customer_id, each.hinted_at) for each in later.to_ask()] == [("b", A_DAY_AGO)]
 
 
@@ -51,7 +52,7 @@ def test_that_rests_on_no_clock(at, now, clock):
     first.select_listed(["a", "b"], (), LISTING)
     first.window_read("b", EVER, (), now, wrong)
     second = at(1)
-    second.select_known(hinted_only=False)
+    select_everybody(second)
 
     second.window_read("a", EVER, about("b"), now, wrong)
 
@@ -85,7 +86,7 @@ def test_an_event_before_the_horizon_keeps_nobody_hinted_at(at, backfill, ledger
     ledger.set_horizon(days_ago(now, 30))
     backfill.page_read("a", about("b", at=days_ago(now, 50)), None, now)
     reading = at()
-    reading.select_known(hinted_only=True)
+    reading.select_hinted()
     assert ids(reading.to_ask()) == ["b"]
 
     reading.window_read("b", Window(days_ago(now, 1)), (), now, now)
@@ -100,7 +101,7 @@ def test_a_hint_that_was_followed_is_not_followed_again(at, ledger, rows, now):
     first.window_read("b", EVER, (), now, now)
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
     later.window_read("a", EVER, about("b"), now, now)
 
     assert hinted(ledger, rows) == {"a": None, "b": None}
@@ -125,7 +126,7 @@ def test_another_event_of_the_same_holder_is_another_hint(at, unassigned, now):
     first.window_read("cust_2", EVER, [hint], now, now)
 
     second = at(1)
-    second.select_known(hinted_only=True)
+    second.select_hinted()
     assert ids(second.to_ask()) == ["cust_1"]
     second.window_read("cust_1", EVER, (), now, now)
     second.page_read("cust_2", [hint], None, now)

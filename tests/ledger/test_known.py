@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.ledger.listing import Listing
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import customers
 from sync.model.event import Gone, Hint
 from sync.model.window import Window
+from tests.ledgers import select_everybody
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -81,7 +82,7 @@ def test_an_id_that_only_a_person_named_is_not_taken_into_later_runs(ledger, run
     run.select_listed(["a"], (), LISTING)
 
     later = RunProgress(ledger, "run-2", now + timedelta(hours=1))
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert [known.customer_id for known in later.to_ask()] == ["a"]
     later.select_named(["typing-error"])

@@ -9,7 +9,7 @@ from sync.ledger.letters import (
     discard,
     open_letters,
 )
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import dead_letters, unassignments
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.ledger.listing import ANEW_AFTER, Listing, listing_to_do, read_listing
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import customers
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

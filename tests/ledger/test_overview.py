@@ -8,7 +8,7 @@ from sync.ledger.destinations import admit
 from sync.ledger.listing import Listing
 from sync.ledger.opening import create_or_open
 from sync.ledger.overview import Overview, overview
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Gone
 from sync.model.outcome import Outcome, Result

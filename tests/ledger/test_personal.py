@@ -5,7 +5,7 @@ import pytest
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.letters import accept_event, discard, open_letters, revive_delivery
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import dead_letters, unassignments
 from sync.model.delivery import Settlement, Status
 from sync.model.outcome import Outcome, Result

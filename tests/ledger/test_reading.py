@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from sync.ledger.findings import Stored
 from sync.ledger.letters import open_letters
 from sync.ledger.listing import Listing
-from sync.ledger.reading import BATCH, Known, RunProgress
+from sync.ledger.reading import BATCH, Known
+from sync.ledger.scheduled import RunProgress
 from sync.model.event import Gone, Hint
 from sync.model.window import Bookmark, Window
+from tests.ledgers import select_everybody
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -44,7 +46,7 @@ def test_hinted_come_first_then_never_asked_then_longest_not_asked(at, read, now
     first.page_read("a", [Hint("b", "rh_of_b", now), Hint("e", "rh_of_e", now)], None, now)
 
     later = at(24)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert ids(later) == ["e", "b", "d", "c", "a"]
 
@@ -95,7 +97,7 @@ def test_a_run_that_was_cut_short_is_followed_by_those_it_did_not_reach(at, read
     read(reading, "b")
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert ids(later) == ["c", "d", "a", "b"]
 
@@ -108,7 +110,7 @@ def test_a_clock_that_was_wrong_leaves_nobody_out_and_asks_nobody_twice(at, now,
         reading.window_read(known.customer_id, EVER, (), now, now + jump)
 
     later = at(24)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
     given = []
     for known in later.to_ask():
         given.append(known.customer_id)
@@ -141,7 +143,7 @@ def test_known_customers_come_with_their_cursor_and_bookmark(at, now):
     first.page_read("b", (), mark, now)
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert list(later.to_ask()) == [Known("b", None, mark), Known("a", now, None)]
 
@@ -199,7 +201,7 @@ def test_the_order_needs_no_sorting_of_all_customers(at, ledger):
     reading.select_listed(["a"], (), LISTING)
     query = (
         "EXPLAIN QUERY PLAN SELECT customer_id FROM customers WHERE selected_by = 'run-0' "
-        "AND gone_at IS NULL AND asked_at IS NOT NULL ORDER BY asked_at, customer_id LIMIT 500"
+        "AND hinted_at IS NULL ORDER BY due_at, customer_id LIMIT 500"
     )
     with ledger.read_only() as connection:
         steps = [row.detail for row in connection.execute(sa.text(query))]

@@ -7,10 +7,11 @@ import pytest
 from sync.ledger.findings import Stored
 from sync.ledger.letters import discard, open_letters
 from sync.ledger.listing import Listing
-from sync.ledger.reading import RunProgress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import customers, unassignments
 from sync.model.event import Gone
 from sync.model.window import Window
+from tests.ledgers import select_everybody
 
 LISTING = Listing(datetime(2026, 3, 10, tzinfo=UTC))
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -33,7 +34,7 @@ def test_a_customer_that_is_gone_is_not_asked(at, now):
     assert ids(reading) == ["b"]
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert (ids(later), later.selected()) == (["b"], 1)
 
@@ -49,7 +50,7 @@ def test_a_customer_that_is_gone_is_asked_again_by_name_and_is_back_if_it_answer
     named.window_read("a", EVER, (), None, now)
 
     later = at(2)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
     assert ids(later) == ["a"]
 
 
@@ -59,7 +60,7 @@ def test_who_was_only_named_by_a_person_is_not_asked_by_a_run_over_all(at, now):
     named.window_read("their-own-id", EVER, (), None, now)
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert ids(later) == []
 
@@ -70,7 +71,7 @@ def test_who_is_postponed_comes_after_everybody_else(at, now):
     reading.postpone(["a", "b"], now)
 
     later = at(1)
-    later.select_known(hinted_only=False)
+    select_everybody(later)
 
     assert ids(later) == ["c", "a", "b"]
 

@@ -161,8 +161,28 @@ def test_customers_are_all_a_file_or_standard_input(text):
     ],
 )
 def test_customers_of_any_other_form_are_refused(text):
-    with pytest.raises(ValueError, match="write all, file:PATH, or -"):
+    with pytest.raises(ValueError, match="write all, crm, holders"):
         values.parse_customers(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("all,holders,crm,hints", ("all", "holders", "crm", "hints")),
+        (" all , holders:codes.txt ", ("all", "holders:codes.txt")),
+        ("file:a,b.txt", ("file:a,b.txt",)),
+        ("file:a,b.txt,holders:c,d,hints", ("file:a,b.txt", "holders:c,d", "hints")),
+        ("-,all", ("-", "all")),
+    ],
+)
+def test_sources_are_a_list_and_a_comma_in_a_path_stays_in_it(text, sources):
+    assert values.split_sources(text) == sources
+
+
+@pytest.mark.parametrize("text", ["all,all", "file:a,-", "holders,holders:x", "all,,holders"])
+def test_each_kind_of_source_is_named_once(text):
+    with pytest.raises(ValueError, match="several of them with commas between"):
+        values.split_sources(text)
 
 
 def test_the_home_is_absolute_and_a_relative_one_starts_where_we_are(tmp_path, monkeypatch):

@@ -16,7 +16,8 @@ from sync.ledger import budget
 from sync.ledger.backfills import BackfillProgress
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.lock import FileLocks
-from sync.ledger.reading import Progress, RunProgress
+from sync.ledger.reading import Progress
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import deliveries
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Gone

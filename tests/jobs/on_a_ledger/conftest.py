@@ -13,14 +13,16 @@ from sync.jobs.collect import Collector, CollectRules
 from sync.jobs.deliver import Deliverer, DeliveryRules
 from sync.jobs.enough import NO_STREAK
 from sync.jobs.parts import Parts, ReadRules
+from sync.jobs.planning import PlanRules
 from sync.ledger.budget import Spent
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import admit
 from sync.ledger.listing import Listing
 from sync.ledger.opening import locks_of, open_existing
-from sync.ledger.reading import RunProgress
 from sync.ledger.runs import RunStart
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import deliveries
+from sync.model.allowance import Share
 from sync.model.event import Unassigned
 from sync.model.window import window_to_read
 from sync.transport import CallCount
@@ -66,7 +68,7 @@ class Meter:
         return CallCount(made=7, retried=2, throttled=1)
 
     def spent(self):
-        return Spent(40, 60, self.left_today, date(2026, 3, 1), cycle_refused=False)
+        return Spent(40, 59_960, self.left_today, date(2026, 3, 1), cycle_refused=False)
 
 
 class Shop:
@@ -83,6 +85,7 @@ class Shop:
         self.read_rules = ReadRules(HOUR, timedelta(days=30))
         self.collect_rules = CollectRules(in_line=4, on_gone="dead-letter")
         self.delivery_rules = DeliveryRules(at_most=500, not_found_for=timedelta(days=7))
+        self.plan_rules = PlanRules(longest=timedelta(days=7), share=Share(60_000, 1))
         self.runs = 0
         self._ever_listed = set()
 
@@ -102,6 +105,7 @@ class Shop:
             read_rules=self.read_rules,
             collect_rules=self.collect_rules,
             delivery_rules=self.delivery_rules,
+            plan_rules=self.plan_rules,
             deliver_lock=partial(self.locks.held, "deliver"),
             watch=self.watch,
             now=self.clock,

@@ -52,7 +52,7 @@ def test_a_first_run_reads_everybody_and_delivers(shop, go, ended, now):
         finished_at=started,
         destination="memory-1",
         customers=CustomerCount(selected=2, asked=2),
-        calls=CallCounts(7, 2, 1, 40, 60),
+        calls=CallCounts(7, 2, 1, 40, 59_960),
         events=EventCount(read=1, matched=1, new=1),
         outcomes=OutcomeCount(removed=1),
     )

@@ -14,8 +14,8 @@ from sync.ledger.changes import KEPT, KeptChange, LaterChange, changes_of
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.destinations import adopt
 from sync.ledger.letters import open_letters, revive_delivery
-from sync.ledger.reading import RunProgress
 from sync.ledger.runs import start_run
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import changes, deliveries
 from sync.model.change import Undone
 from sync.model.event import Unassigned

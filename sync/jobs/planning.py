@@ -1,0 +1,145 @@
+"""One run's part in the plan: what it may spend on whom, and what the next one finds."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sync.jobs.ports import Meter
+from sync.jobs.selection import (
+    Portions,
+    customer_wait,
+    demand,
+    portions,
+    price,
+    refilled,
+    shop_looked,
+)
+from sync.jobs.sources import CustomerSource
+from sync.ledger.budget import Spent
+from sync.ledger.ledger import Ledger
+from sync.ledger.planning import (
+    Planned,
+    code_histories,
+    count_customers,
+    count_others,
+    due_codes,
+    due_customers,
+    mark_seen,
+    read_planned,
+    save_planned,
+)
+from sync.model.allowance import Share
+from sync.model.planning import Price, Shop
+
+REPRICE_AFTER = 6 * 3_600.0
+"""Seconds: what candidates need changes slowly, and to add it up takes a while for a million."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRules:
+    """What a person wants of the plan: the longest wait, and our calls per billing cycle."""
+
+    longest: timedelta
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run's turn: the price that holds, and the calls that it may make by the plan.
+
+    What was set aside for the run counts as spent until `end` says what was: a kill loses it, on
+    the safe side.
+    """
+
+    planned: Planned
+    allowance: int
+    per_day: float
+
+    @property
+    def price(self) -> Price:
+        """What a look is worth."""
+        return self.planned.price
+
+    @property
+    def shop(self) -> Shop:
+        """What was seen to vanish until now."""
+        return self.planned.shop
+
+    def due(self, holding: int, now: datetime) -> float:
+        """Give when a customer is due again who was read now; in seconds since 1970."""
+        return now.timestamp() + customer_wait(holding, self.shop, self.price)
+
+
+def calls_a_day(spent: Spent, share: Share, now: datetime) -> float:
+    """Give what the share still has, spread over the days left in its cycle."""
+    _, cycle_end = share.cycle_of(spent.cycle_start)
+    days = max(1, (cycle_end - now.date()).days)
+    return max(1.0, spent.left / days)
+
+
+def begin(
+    ledger: Ledger, source: CustomerSource, rules: PlanRules, meter: Meter, now: datetime
+) -> Turn:
+    """Begin a run's turn, once it knows who there is; what it sent until now is paid first."""
+    spent, at = meter.spent(), now.timestamp()
+    per_day = calls_a_day(spent, rules.share, now)
+    before = read_planned(ledger)
+    if before is None or not 0 <= at - before.priced_at < REPRICE_AFTER:
+        before = _priced(ledger, source, rules, per_day, before, at)
+    tokens = refilled(before.tokens, at - before.tokens_at, per_day)
+    # All that is left of the day may be spent by who has saved a whole day's share.
+    may = spent.left_today if tokens >= per_day else min(spent.left_today, int(tokens))
+    allowance = max(1, may - meter.count().made)
+    planned = replace(before, tokens=tokens - allowance, tokens_at=at)
+    save_planned(ledger, planned)
+    return Turn(planned, allowance, per_day)
+
+
+def chosen(ledger: Ledger, source: CustomerSource, turn: Turn, *, hinted: int) -> Portions:
+    """Decide how many of each line this run takes, when so many were hinted at."""
+    allowance = max(1, turn.allowance - hinted)
+    return portions(
+        allowance,
+        due_codes(ledger, allowance) if source.codes else (),
+        due_customers(ledger, allowance),
+        count_others(ledger, allowance, listed=source.lists) if source.lists else 0,
+        beside=source.codes or source.crm,
+    )
+
+
+def end(
+    ledger: Ledger, turn: Turn, made: int, *, watched: float, vanished: int, now: datetime
+) -> None:
+    """End a run's turn: it made so many calls, and saw so many holders vanish."""
+    planned, at = turn.planned, now.timestamp()
+    save_planned(
+        ledger,
+        replace(
+            planned,
+            tokens=planned.tokens + turn.allowance - made,
+            shop=shop_looked(planned.shop, watched, vanished, at - planned.shop_at),
+            shop_at=at,
+        ),
+    )
+
+
+def _priced(  # noqa: PLR0917 - all of it is what a price rests on
+    ledger: Ledger,
+    source: CustomerSource,
+    rules: PlanRules,
+    per_day: float,
+    before: Planned | None,
+    at: float,
+) -> Planned:
+    mark_seen(ledger, covered=source.codes)
+    shop = before.shop if before else Shop()
+    holding, others = count_customers(ledger, listed=source.lists)
+    codes = code_histories(ledger) if source.codes else ()
+    found = price(
+        demand(codes, shop, holding=holding, others=others),
+        per_day,
+        rules.longest.total_seconds(),
+        beside=source.codes or source.crm,
+    )
+    if before is None:
+        return Planned(found, at, shop, at, per_day, at)
+    return replace(before, price=found, priced_at=at)

@@ -1,0 +1,143 @@
+"""Who is asked by the scheduled runs, in which order, and when each is due again."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy.engine import Connection
+
+from sync.ledger.findings import Stored
+from sync.ledger.hints import drop_hints, still_hinted, take_up
+from sync.ledger.ledger import Ledger
+from sync.ledger.listing import Listing, save_listing
+from sync.ledger.people import select_customers
+from sync.ledger.planning import candidates_among, holding_of, never_asked
+from sync.ledger.reading import Known, Progress
+from sync.ledger.tables import customers
+from sync.model.event import Hint, Invalid
+from sync.model.unassignment import CustomerId
+
+
+class RunProgress(Progress):
+    """The scheduled runs' view of customers; one object per run.
+
+    A clock that jumps neither makes a run ask somebody twice nor leave somebody out.
+
+    Args:
+        ledger: where it is kept.
+        run_id: marks what this run selects, reads and finds.
+        started_at: when the run began; marks what it lists.
+        due: when a customer is due again, in seconds since 1970, from how much it is known to hold
+            and the time of the read; without it, whoever was read longest ago is due first.
+        covered: what the looks at codes follow needs no reads of its own.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run_id: str,
+        started_at: datetime,
+        *,
+        due: Callable[[int, datetime], float] | None = None,
+        covered: bool = False,
+    ) -> None:
+        super().__init__(ledger, run_id, "run")
+        self._started_at = started_at
+        self._due = due or _at_once
+        self._covered = covered
+
+    def select_named(self, customer_ids: Sequence[CustomerId]) -> None:
+        """Take customers into this run that a person named."""
+        with self._ledger.transaction() as connection:
+            kept = self._remembered(connection, customer_ids)
+            select_customers(connection, kept, {"selected_by": self._run_id})
+
+    def select_listed(
+        self, customer_ids: Sequence[CustomerId], invalid: Iterable[Invalid], listing: Listing
+    ) -> Stored:
+        """Take customers into this run that Voucherify just named, and store how far that is."""
+        named = {"selected_by": self._run_id, "listed_at": self._started_at, "gone_at": None}
+        with self._ledger.transaction() as connection:
+            select_customers(connection, self._remembered(connection, customer_ids), named)
+            save_listing(connection, listing)
+            return self._store(connection, invalid, None, self._started_at)
+
+    def select_hinted(self) -> int:
+        """Take everybody into this run who was hinted at; give their number."""
+        hinted = customers.c.hinted_at.is_not(None)
+        with self._ledger.transaction() as connection:
+            return connection.execute(
+                update(customers)
+                .where(customers.c.gone_at.is_(None), hinted)
+                .values(selected_by=self._run_id)
+            ).rowcount
+
+    def select_next(self, seen: int, others: int, *, listed: bool) -> None:
+        """Take so many into this run as are due first: of those who hold something, of all others.
+
+        `listed` says whether the others are candidates at all.
+        """
+        with self._ledger.transaction() as connection:
+            for line, at_most in ((True, seen), (False, others)):
+                first = (
+                    select(customers.c.customer_id)
+                    .where(customers.c.seen.is_(line), candidates_among(listed=listed))
+                    .order_by(customers.c.due_at, customers.c.customer_id)
+                    .limit(at_most)
+                )
+                connection.execute(
+                    update(customers)
+                    .where(customers.c.customer_id.in_(first))
+                    .values(selected_by=self._run_id)
+                )
+
+    def never_asked(self, *, listed: bool) -> int:
+        """Count candidates who were never asked and are not in this run."""
+        with self._ledger.read_only() as connection:
+            return never_asked(connection, self._run_id, listed=listed)
+
+    def to_ask(self) -> Iterator[Known]:
+        """Give this run's customers: hinted first, then as they are due."""
+        who, due_at = customers.c.customer_id, customers.c.due_at
+        people = select(who, customers.c.cursor, customers.c.hinted_at, due_at)
+        for line in (customers.c.hinted_at.is_not(None), customers.c.hinted_at.is_(None)):
+            yield from self._in_batches(people, line, due_at, who)
+
+    def hinted_meanwhile(self) -> Iterator[Known]:
+        """Give who was hinted at and is still to be read."""
+        who = customers.c.customer_id
+        people = select(who, customers.c.cursor, customers.c.hinted_at)
+        yield from self._in_batches(people, customers.c.hinted_at.is_not(None), who)
+
+    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
+        """Ask these after everybody else the next time; nothing was learned of them."""
+        with self._ledger.transaction() as connection:
+            for who in customer_ids:
+                them = update(customers).where(customers.c.customer_id == who)
+                at = self._due(0, now)
+                connection.execute(them.values(asked_at=now, hinted_at=None, due_at=at))
+                drop_hints(connection, who)
+
+    def _in_line(self) -> ColumnElement[bool]:
+        return customers.c.selected_by == self._run_id
+
+    def _leave_line(self, connection: Connection, customer_id: CustomerId) -> None:
+        them = update(customers).where(customers.c.customer_id == customer_id)
+        connection.execute(them.values(selected_by=None, read_by=self._run_id))
+
+    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
+        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(start)}
+
+    def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+        holding = holding_of(connection, customer_id, covered=self._covered)
+        them = update(customers).where(customers.c.customer_id == customer_id)
+        believed = customers.c.believed_at.is_not(None)
+        seen = true() if holding else believed
+        connection.execute(them.values(seen=seen, due_at=self._due(holding, now)))
+
+    def _follow(self, connection: Connection, hint: Hint) -> None:
+        take_up(connection, hint, self._run_id)
+
+
+def _at_once(_holding: int, now: datetime) -> float:
+    return now.timestamp()
