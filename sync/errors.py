@@ -115,6 +115,10 @@ class CustomerGoneError(RefusedError):
     """The customer was deleted in Voucherify, and its events with it."""
 
 
+class CodeGoneError(RefusedError):
+    """The code was deleted in Voucherify, itself or with its campaign; nobody holds it any more."""
+
+
 class UnreadableError(FailedError):
     """A list that can't be followed: an unknown envelope, a cursor or a page that repeats."""
 

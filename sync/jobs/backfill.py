@@ -16,7 +16,8 @@ from sync.ledger.ledger import Ledger
 from sync.ledger.reading import Known
 from sync.model.allowance import Rate
 from sync.model.window import Window
-from sync.voucherify.customers import PAGE_SIZE, CustomerLister
+from sync.voucherify.customers import CustomerLister
+from sync.voucherify.listed import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

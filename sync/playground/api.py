@@ -12,11 +12,10 @@ from sync.playground.listings import (
     UnknownError,
     UnknownType,
     activity_page,
-    customers_page,
     holders_page,
     redeemables_page,
-    vouchers_page,
 )
+from sync.playground.page_lists import customers_page, vouchers_page
 from sync.playground.payloads import error_body
 from sync.playground.query import BadQueryError, Query
 from sync.playground.values import Json

@@ -3,6 +3,7 @@
 Contract: pure apart from the dice. The belief of the CRM (`crm_today`) never changes here.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,8 +11,8 @@ from sync.playground.assignments import ended, new_holder
 from sync.playground.dice import Dice
 from sync.playground.events import assignment_event, event_of, in_order, plain_event
 from sync.playground.payloads import Parties, customer_with_metadata
-from sync.playground.people import new_customer
-from sync.playground.values import CREATED, DELETED, Customer, Event, HolderTruth, Json
+from sync.playground.people import new_customer, new_voucher
+from sync.playground.values import CREATED, DELETED, Customer, Event, HolderTruth, Json, Voucher
 from sync.playground.world import World
 
 
@@ -19,7 +20,7 @@ def with_unassignment(world: World, dice: Dice, holder_id: str, at: datetime) ->
     """The assignment ends at `at`, by a valid event in the person's list.
 
     Raises:
-        KeyError: no such holder, or the customer is deleted.
+        KeyError: no such holder, or the customer or the code is deleted.
         ValueError: `at` is more than a second before the assignment.
     """
     holder = world.truth[holder_id]
@@ -33,7 +34,13 @@ def with_unassignment(world: World, dice: Dice, holder_id: str, at: datetime) ->
 
 
 def with_assignment(
-    world: World, dice: Dice, customer_id: str, voucher_id: str, at: datetime
+    world: World,
+    dice: Dice,
+    customer_id: str,
+    voucher_id: str,
+    at: datetime,
+    *,
+    role: str = "REFEREE",
 ) -> tuple[World, HolderTruth]:
     """A code is assigned at `at`, with its event; returns the new holder as well.
 
@@ -43,7 +50,7 @@ def with_assignment(
     customer, voucher = _customer(world, customer_id), world.voucher(voucher_id)
     if voucher is None:
         raise KeyError(voucher_id)
-    holder = new_holder(dice, customer, voucher, at, "REFEREE")
+    holder = new_holder(dice, customer, voucher, at, role)
     event = assignment_event(dice, CREATED, Parties(holder, customer, voucher), at)
     world = _with_event(world, customer.customer_id, event)
     return replace(world, truth={**world.truth, holder.holder_id: holder}), holder
@@ -72,6 +79,68 @@ def without_customer(world: World, customer_id: str) -> World:
         deleted_customers=(*world.deleted_customers, gone),
         events={key: value for key, value in world.events.items() if key != gone.customer_id},
     )
+
+
+def without_vouchers(world: World, voucher_ids: Collection[str]) -> World:
+    """The codes are gone, and who held them holds them no more; no list tells of it.
+
+    Raises:
+        KeyError: no such code.
+    """
+    gone = tuple(one for one in world.vouchers if one.voucher_id in voucher_ids)
+    if not gone or len(gone) < len(voucher_ids):
+        raise KeyError(*voucher_ids)
+    lost = [
+        one.holder_id
+        for one in world.truth.values()
+        if one.voucher_id in voucher_ids and one.status == "assigned"
+    ]
+    return replace(
+        world,
+        vouchers=tuple(one for one in world.vouchers if one.voucher_id not in voucher_ids),
+        deleted_vouchers=(*world.deleted_vouchers, *gone),
+        vanished=world.vanished | set(lost),
+    )
+
+
+def without_campaign(world: World, campaign_id: str) -> World:
+    """A campaign is gone with all its codes.
+
+    Raises:
+        KeyError: no code is of this campaign.
+    """
+    codes = {one.voucher_id for one in world.vouchers if one.campaign.campaign_id == campaign_id}
+    if not codes:
+        raise KeyError(campaign_id)
+    return without_vouchers(world, codes)
+
+
+def with_vanished(world: World, holder_id: str) -> World:
+    """Somebody holds a code no more, and no event ever tells it.
+
+    Raises:
+        KeyError: no such holder, or nobody holds it now.
+    """
+    if not world.is_held(world.truth[holder_id]):
+        raise KeyError(holder_id)
+    return replace(world, vanished=world.vanished | {holder_id})
+
+
+def with_new_voucher(
+    world: World, dice: Dice, owner_id: str, campaign_id: str, at: datetime
+) -> tuple[World, Voucher]:
+    """A code is made at `at` in a campaign that has some; its owner holds it as the REFERRER.
+
+    Raises:
+        KeyError: no such customer, or no code is of this campaign.
+    """
+    owner = _customer(world, owner_id)
+    found = {one.campaign.campaign_id: one.campaign for one in world.vouchers}
+    voucher = new_voucher(dice, owner, found[campaign_id], at)
+    world = replace(world, vouchers=(*world.vouchers, voucher))
+    if voucher.campaign.is_referral:
+        world, _ = with_assignment(world, dice, owner_id, voucher.voucher_id, at, role="REFERRER")
+    return world, voucher
 
 
 def with_new_customers(

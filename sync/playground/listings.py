@@ -1,30 +1,21 @@
-"""The five lists that the playground serves, as pages over a world.
+"""The three lists that go by the id of a row: activity, holders and redeemables, over a world.
 
 Contract: pure. Each function answers one call with the body that the vendor documents, or raises
 `BadQueryError` (400) or `UnknownError` (404).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from sync.playground.event_types import FILTERABLE
-from sync.playground.payloads import customer_body, holder_body, redeemable_body, simple_voucher
+from sync.playground.payloads import holder_body, redeemable_body
 from sync.playground.query import BadQueryError, Query
-from sync.playground.values import Customer, Event, HolderTruth, Holding, Json
+from sync.playground.values import Event, HolderTruth, Holding, Json
 from sync.playground.world import World
 
 UnknownType = Literal["error", "empty"]
 Row = TypeVar("Row")
 
-_CUSTOMER_ORDERS = (
-    "created_at",
-    "-created_at",
-    "updated_at",
-    "-updated_at",
-    "source_id",
-    "-source_id",
-)
 _CAMPAIGN_TYPES = (
     "PROMOTION",
     "GIFT_VOUCHERS",
@@ -41,31 +32,6 @@ class UnknownError(Exception):
         super().__init__(f"Cannot find {resource_type} with id {resource_id}")
         self.resource_type = resource_type
         self.resource_id = resource_id
-
-
-def customers_page(world: World, query: Query) -> Json:
-    """List Customers.
-
-    `starting_after` is a date-time: with order `created_at` or `updated_at` what is newer,
-    ascending; without an order, or descending, what is older. Equal timestamps are dropped
-    (strictly newer, strictly older), the reading that is hardest on a client.
-    """
-    limit, page = query.limit(), query.page()
-    order = query.choice("order", _CUSTOMER_ORDERS) or "-created_at"
-    fits = _customer_filter(query)
-    rows = [one for one in _ordered_customers(world, order) if fits(one)]
-    total = len(rows)
-    cursor = query.instant("starting_after")
-    if cursor is not None:
-        rows = _beyond(rows, order, cursor)
-    skipped = limit * (page - 1)
-    return {
-        "object": "list",
-        "data_ref": "customers",
-        "customers": [customer_body(one) for one in rows[skipped : skipped + limit]],
-        "total": total,
-        "has_more": skipped + limit < len(rows),
-    }
 
 
 def activity_page(world: World, reference: str, query: Query, unknown_type: UnknownType) -> Json:
@@ -89,7 +55,10 @@ def activity_page(world: World, reference: str, query: Query, unknown_type: Unkn
 
 
 def holders_page(world: World, reference: str, query: Query) -> Json:
-    """List Member's Holders: who holds a referral code now, the REFERRER included."""
+    """List Member's Holders: who holds a referral code now, the REFERRER included.
+
+    As in the vendor's example, any page with a row says that there is more, the last one too.
+    """
     limit = query.limit()
     voucher = world.voucher(reference)
     if voucher is None or not voucher.campaign.is_referral:
@@ -107,7 +76,10 @@ def holders_page(world: World, reference: str, query: Query) -> Json:
     if order == "-id":
         holders.reverse()
     rows = _after(holders, query.text("starting_after_id"), _holder_id)
-    return {**_cursor_list(rows, limit, _holder_id, holder_body), "total": total}
+    page = _cursor_list(rows, limit, _holder_id, holder_body)
+    if page["data"]:
+        page |= {"has_more": True, "more_starting_after": page["data"][-1]["id"]}
+    return {**page, "total": total}
 
 
 def redeemables_page(world: World, reference: str, query: Query) -> Json:
@@ -138,69 +110,6 @@ def redeemables_page(world: World, reference: str, query: Query) -> Json:
     if len(page["data"]) == limit:
         page |= {"has_more": True, "more_starting_after": _holding_id(rows[limit - 1])}
     return {**page, "total": len(holdings)}
-
-
-def vouchers_page(world: World, query: Query) -> Json:
-    """List Vouchers, newest first, or only those that are (or are no) referral codes."""
-    limit, page = query.limit(), query.page()
-    order = query.choice("order", ("created_at", "-created_at")) or "-created_at"
-    wanted = query.filters(("is_referral_code",)).get("is_referral_code", {"true", "false"})
-    rows = sorted(
-        (one for one in world.vouchers if str(one.campaign.is_referral).lower() in wanted),
-        key=lambda one: (one.created_at, one.voucher_id),
-        reverse=order.startswith("-"),
-    )
-    skipped = limit * (page - 1)
-    return {
-        "object": "list",
-        "data_ref": "vouchers",
-        "vouchers": [simple_voucher(one) for one in rows[skipped : skipped + limit]],
-        "total": len(rows),
-    }
-
-
-def _ordered_customers(world: World, order: str) -> Sequence[Customer]:
-    match order.removeprefix("-"):
-        case "created_at":
-            rows = world.by_creation
-        case "updated_at":
-            rows = world.by_update
-        case _:
-            rows = world.by_source
-    return rows[::-1] if order.startswith("-") else rows
-
-
-def _customer_filter(query: Query) -> Callable[[Customer], bool]:
-    same = {name: query.text(name) for name in ("email", "name", "city")}
-    asked = {name: value for name, value in same.items() if value is not None}
-    spans = {
-        name: (query.instant(f"{name}[after]"), query.instant(f"{name}[before]"))
-        for name in ("created_at", "updated_at")
-    }
-
-    def fits(customer: Customer) -> bool:
-        return all(getattr(customer, name) == value for name, value in asked.items()) and all(
-            (after is None or getattr(customer, name) > after)
-            and (before is None or getattr(customer, name) < before)
-            for name, (after, before) in spans.items()
-        )
-
-    return fits
-
-
-def _beyond(rows: Sequence[Customer], order: str, cursor: datetime) -> list[Customer]:
-    match order:
-        case "created_at":
-            return [one for one in rows if one.created_at > cursor]
-        case "-created_at":
-            return [one for one in rows if one.created_at < cursor]
-        case "updated_at":
-            return [one for one in rows if one.updated_at > cursor]
-        case "-updated_at":
-            return [one for one in rows if one.updated_at < cursor]
-        case _:
-            message = "starting_after needs an order by created_at or updated_at"
-            raise BadQueryError(message)
 
 
 def _activity_filter(query: Query, unknown_type: UnknownType) -> Callable[[Event], bool]:

@@ -100,7 +100,11 @@ def vouchers(
 
 
 def _voucher(dice: Dice, now: datetime, owner: Customer, campaign: Campaign) -> Voucher:
-    created_at = dice.moment(owner.created_at, now - SETTLED)
+    return new_voucher(dice, owner, campaign, dice.moment(owner.created_at, now - SETTLED))
+
+
+def new_voucher(dice: Dice, owner: Customer, campaign: Campaign, created_at: datetime) -> Voucher:
+    """One code of somebody's, in a campaign."""
     return Voucher(
         voucher_id=dice.long_id("v", 32),
         code=campaign.prefix + dice.letters(6),

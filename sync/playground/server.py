@@ -19,7 +19,7 @@ from sync.playground.generate import make_world
 from sync.playground.limits import Policy
 from sync.playground.listings import UnknownType
 from sync.playground.sockets import LoopbackServer
-from sync.playground.values import Customer, HolderTruth
+from sync.playground.values import Customer, HolderTruth, Voucher
 from sync.playground.world import World
 
 
@@ -150,7 +150,7 @@ class Playground:
         """End an assignment by a valid event, now or at `at`; the truth follows.
 
         Raises:
-            KeyError: no such holder, or the customer is deleted.
+            KeyError: no such holder, or the customer or the code is deleted.
             ValueError: `at` is more than a second before the assignment.
         """
         with self._change:
@@ -191,6 +191,47 @@ class Playground:
         """
         with self._change:
             self._world = changes.without_customer(self._world, customer_id)
+
+    def delete_voucher(self, voucher_id: str) -> None:
+        """Delete a code: from now on 404, and no event tells those who held it.
+
+        The truth stays as it was; who lost it is in `world.vanished`.
+
+        Raises:
+            KeyError: no such code.
+        """
+        with self._change:
+            self._world = changes.without_vouchers(self._world, {voucher_id})
+
+    def delete_campaign(self, campaign_id: str) -> None:
+        """Delete a campaign with all its codes, as `delete_voucher` deletes each.
+
+        Raises:
+            KeyError: no code is of this campaign.
+        """
+        with self._change:
+            self._world = changes.without_campaign(self._world, campaign_id)
+
+    def vanish(self, holder_id: str) -> None:
+        """End an assignment without any event; the truth stays, `world.vanished` has the id.
+
+        Raises:
+            KeyError: no such holder, or nobody holds it now.
+        """
+        with self._change:
+            self._world = changes.with_vanished(self._world, holder_id)
+
+    def add_code(self, owner_id: str, campaign_id: str, at: datetime | None = None) -> Voucher:
+        """Make a code, now or at `at`, in a campaign; a referral code's owner is its REFERRER.
+
+        Raises:
+            KeyError: no such customer, or no code is of this campaign.
+        """
+        with self._change:
+            self._world, voucher = changes.with_new_voucher(
+                self._world, self._dice, owner_id, campaign_id, self._at(at)
+            )
+            return voucher
 
     def add_customer(self) -> Customer:
         """Add one customer, created now."""

@@ -35,6 +35,9 @@ class World:
         customers: Those that List Customers shows.
         deleted_customers: Those that answer 404; `crm_today` may still know them.
         vouchers: All codes; those of the discount campaign are noise.
+        deleted_vouchers: Those that answer 404, deleted alone or with their campaign.
+        vanished: The holder ids that ended without any event, alone or with their code: nobody
+            holds them, and `truth` says "assigned", since no event says anything else.
         truth: By holder id, every assignment that a CRM believes today or should know in the end.
         crm_today: What the CRM believes before the tool's first run.
         broken: The events within the window that must become one dead letter each.
@@ -53,6 +56,8 @@ class World:
     foreign: tuple[ForeignEvent, ...]
     traps: tuple[Trap, ...]
     events: Mapping[str, tuple[Event, ...]]
+    deleted_vouchers: tuple[Voucher, ...] = ()
+    vanished: frozenset[str] = frozenset()
 
     @property
     def window_start(self) -> datetime:
@@ -75,6 +80,14 @@ class World:
         """How many items a customer's list has, from the instant `since` on."""
         events = self.events.get(customer_id, ())
         return sum(since is None or event.at >= since for event in events)
+
+    def is_held(self, holder: HolderTruth) -> bool:
+        """Whether an assignment is there now: not ended, nor vanished, nor a deleted customer's."""
+        return (
+            holder.status == "assigned"
+            and holder.holder_id not in self.vanished
+            and self.customer(holder.customer_id) is not None
+        )
 
     def holders_of(self, voucher_id: str) -> tuple[HolderTruth, ...]:
         """Who holds a code now; a deleted customer holds nothing."""
@@ -116,6 +129,11 @@ class World:
         )
 
     @cached_property
+    def vouchers_by_creation(self) -> tuple[Voucher, ...]:
+        """The codes, oldest first."""
+        return tuple(sorted(self.vouchers, key=lambda one: (one.created_at, one.voucher_id)))
+
+    @cached_property
     def _customers_by_reference(self) -> dict[str, Customer]:
         by_source = {one.source_id: one for one in self.customers if one.source_id is not None}
         return by_source | {one.customer_id: one for one in self.customers}
@@ -130,7 +148,7 @@ class World:
         found = [_owned(one) for one in self.vouchers if not one.campaign.is_referral]
         for holder in self.truth.values():
             voucher = self.voucher(holder.voucher_id)
-            if holder.status == "assigned" and voucher is not None:
+            if voucher is not None and self.is_held(holder):
                 found.append(_held(holder, voucher))
         by_customer: dict[str, list[Holding]] = {}
         for one in sorted(found, key=lambda one: one.holder_id):
@@ -139,10 +157,9 @@ class World:
 
     @cached_property
     def _holders_by_voucher(self) -> dict[str, tuple[HolderTruth, ...]]:
-        here = {one.customer_id for one in self.customers}
         found: dict[str, list[HolderTruth]] = {}
         for holder in self.truth.values():
-            if holder.status == "assigned" and holder.customer_id in here:
+            if self.is_held(holder):
                 found.setdefault(holder.voucher_id, []).append(holder)
         return {
             voucher_id: tuple(sorted(holders, key=lambda one: one.holder_id))

@@ -32,6 +32,34 @@ def test_the_referral_codes_can_be_listed(client, world):
     }
 
 
+def test_pages_of_vouchers_say_whether_there_is_more(client):
+    pages = [
+        client.get("/v1/vouchers", limit=9, page=number, order="created_at").json()
+        for number in (1, 2, 3)
+    ]
+
+    assert [(len(page["vouchers"]), page["has_more"]) for page in pages] == [
+        (9, True),
+        (9, False),
+        (0, False),
+    ]
+    times = [one["created_at"] for page in pages for one in page["vouchers"]]
+    assert times == sorted(times)
+
+
+def test_spans_of_time_leave_out_the_vouchers_at_their_ends(client):
+    times = [
+        one["created_at"]
+        for one in client.get("/v1/vouchers", limit=100, order="created_at").json()["vouchers"]
+    ]
+    span = {"created_at[after]": times[3], "created_at[before]": times[9]}
+
+    page = client.get("/v1/vouchers", limit=100, order="created_at", **span).json()
+
+    assert [one["created_at"] for one in page["vouchers"]] == times[4:9]
+    assert (page["total"], page["has_more"]) == (5, False)
+
+
 def test_without_the_filter_the_other_codes_come_too(client, world):
     page = client.get("/v1/vouchers", limit=100).json()
 
@@ -40,7 +68,13 @@ def test_without_the_filter_the_other_codes_come_too(client, world):
 
 
 @pytest.mark.parametrize(
-    "params", [{"page": 100}, {"limit": 101}, {"[filters][color][conditions][$is]": "red"}]
+    "params",
+    [
+        {"page": 100},
+        {"limit": 101},
+        {"[filters][color][conditions][$is]": "red"},
+        {"created_at[after]": "yesterday"},
+    ],
 )
 def test_unknown_parameters_of_vouchers_are_refused(client, params):
     assert client.get("/v1/vouchers", **params).status_code == 400
@@ -67,6 +101,14 @@ def test_holders_are_paged_by_their_ids(client, shared_code):
     ids = [one["id"] for page in pages for one in page["data"]]
     assert ids == sorted(ids, reverse=True)
     assert {page["total"] for page in pages} == {len(ids)}
+
+
+def test_only_an_empty_page_of_holders_says_that_there_is_no_more(client, shared_code):
+    pages = list(client.pages(_path(shared_code.voucher_id), limit=100))
+
+    assert [page["has_more"] for page in pages] == [True, False]
+    assert pages[0]["total"] == len(pages[0]["data"])
+    assert pages[1]["data"] == []
 
 
 def test_holders_can_be_filtered(client, world, shared_code):

@@ -1,0 +1,133 @@
+"""The readers of codes and holders against the playground, over real HTTP."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from sync.errors import CodeGoneError, UnreadableError
+from sync.model.patience import Patience
+from sync.playground import Playground
+from sync.transport import Transport
+from sync.voucherify import listed
+from sync.voucherify.client import VoucherifyClient, credentials
+from sync.voucherify.holders import HolderReader
+from sync.voucherify.vouchers import CodeLister
+from tests.voucherify.conftest import FakePacer
+
+NOW = datetime(2026, 11, 20, 12, 0, 30, 500_000, tzinfo=UTC)
+
+
+@pytest.fixture
+def playground():
+    with Playground(customers=150, seed=7, now=lambda: NOW) as running:
+        yield running
+
+
+@pytest.fixture
+def client(playground):
+    pacer = FakePacer()
+    transport = Transport(
+        headers=credentials(playground.app_id, playground.app_token),
+        pacer=pacer,
+        patience=Patience(),
+        wait=lambda _: None,
+        random=Random(1),
+    )
+    yield VoucherifyClient(
+        transport, base_url=playground.base_url, pacer=pacer, max_wait=timedelta(0)
+    )
+    transport.close()
+
+
+def everyone(client, voucher_id):
+    """Walk all pages; give the friends' holder ids and the number of rows."""
+    found, rows, after = [], 0, None
+    while True:
+        page = HolderReader(client).page(voucher_id, after)
+        found += [each.holder_id for each in page.assignments]
+        rows += page.rows
+        after = page.next_after
+        if after is None:
+            assert rows == page.total
+            return found
+
+
+def friends(world, voucher_id):
+    return [
+        one.holder_id for one in reversed(world.holders_of(voucher_id)) if one.role == "REFEREE"
+    ]
+
+
+def referral(world):
+    return [one for one in world.vouchers if one.campaign.is_referral]
+
+
+def test_every_code_gives_its_friends_in_one_call(playground, client):
+    world = playground.world
+
+    found = {one.voucher_id: everyone(client, one.voucher_id) for one in referral(world)}
+
+    assert found == {each: friends(world, each) for each in found}
+    assert any(found.values())
+    assert playground.counters().by_endpoint == {"holders": len(found)}
+
+
+def test_a_code_of_many_friends_is_walked_to_its_end(playground, client):
+    code = referral(playground.world)[0].voucher_id
+    for one in playground.world.customers:
+        playground.assign(one.customer_id, code)
+
+    assert everyone(client, code) == friends(playground.world, code)
+    assert playground.counters().by_endpoint == {"holders": 3}
+
+
+def test_a_deleted_code_is_gone(playground, client):
+    code = referral(playground.world)[0]
+    playground.delete_voucher(code.voucher_id)
+
+    with pytest.raises(CodeGoneError):
+        HolderReader(client).page(code.voucher_id, None)
+
+
+def test_all_codes_are_listed_beyond_what_pages_reach(playground, client, monkeypatch):
+    monkeypatch.setattr(listed, "PAGE_SIZE", 3)
+    monkeypatch.setattr(listed, "LAST_PAGE", 2)
+
+    pages = list(CodeLister(client).pages())
+
+    found = [each for page in pages for each in page.codes]
+    world = playground.world
+    assert {each.voucher_id for each in found} == {one.voucher_id for one in referral(world)}
+    assert {(each.voucher_id, each.code, each.campaign_id) for each in found} == {
+        (one.voucher_id, one.code, one.campaign.campaign_id) for one in referral(world)
+    }
+    assert len(pages) > 2
+    assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
+
+
+def test_a_list_that_was_read_is_kept_up_with_one_call(playground, client):
+    *_, last = CodeLister(client).pages()
+    owner = playground.world.customers[0].customer_id
+    campaign = referral(playground.world)[0].campaign.campaign_id
+    made = playground.add_code(owner, campaign)
+    before = playground.counters().total
+
+    (page,) = CodeLister(client).pages(last.reached)
+
+    assert made.voucher_id in [each.voucher_id for each in page.codes]
+    assert playground.counters().total == before + 1
+
+
+def test_more_codes_at_one_instant_than_pages_reach_are_never_lost_in_silence(
+    playground, client, monkeypatch
+):
+    monkeypatch.setattr(listed, "PAGE_SIZE", 3)
+    monkeypatch.setattr(listed, "LAST_PAGE", 2)
+    owner = playground.world.customers[0].customer_id
+    campaign = referral(playground.world)[0].campaign.campaign_id
+    for _ in range(7):
+        playground.add_code(owner, campaign, at=NOW)
+
+    with pytest.raises(UnreadableError, match="more referral codes than can be listed"):
+        list(CodeLister(client).pages())
