@@ -36,20 +36,31 @@ RIGHT_PATH = (
 
 
 @dataclass(frozen=True, slots=True)
+class _Kind(Generic[Id]):
+    """What a file names: a word for it, and the columns that an id may stand in, in a CSV."""
+
+    what: str
+    columns: tuple[str, ...]
+    id_of: Callable[[str], Id]
+
+
+CUSTOMERS = _Kind("customer", CUSTOMER_COLUMNS, CustomerId)
+VOUCHERS = _Kind("code", VOUCHER_COLUMNS, VoucherId)
+
+
+@dataclass(frozen=True, slots=True)
 class IdFile(Generic[Id]):
     """The ids of a file; each iteration opens it anew.
 
     Args:
         open: opens the file.
         name: names it to a person.
-        columns: the id's column, in a CSV: the first of these.
-        id_of: makes an id of a text.
+        kind: what it names.
     """
 
     open: Callable[[], BufferedReader]
     name: str
-    columns: tuple[str, ...]
-    id_of: Callable[[str], Id]
+    kind: _Kind[Id]
 
     def __iter__(self) -> Iterator[Id]:
         """Give the ids, in the order of the file; say so if there are none."""
@@ -59,24 +70,12 @@ class IdFile(Generic[Id]):
             self.open() as content,
             TextIOWrapper(content, "utf-8-sig", newline="") as lines,
         ):
-            for each in read_ids(lines, self.name, self.columns):
+            for each in read_ids(lines, self.name, self.kind.columns):
                 nobody = False
-                yield self.id_of(each)
+                yield self.kind.id_of(each)
         if nobody:
-            msg = f"{self.name} names nobody, so nobody is asked"
+            msg = f"{self.name} names no {self.kind.what}, so none is asked"
             log.warning(msg)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind(Generic[Id]):
-    """What a file names."""
-
-    columns: tuple[str, ...]
-    id_of: Callable[[str], Id]
-
-
-CUSTOMERS = _Kind(CUSTOMER_COLUMNS, CustomerId)
-VOUCHERS = _Kind(VOUCHER_COLUMNS, VoucherId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ def _from_file(
     with _told(name), opened() as content:
         digest = hashlib.file_digest(content, "sha256").digest()
     fingerprint = hmac.digest(key.encode(), digest, "sha256").hex()[:12]
-    ids = IdFile(opened, name, kind.columns, kind.id_of)
+    ids = IdFile(opened, name, kind)
     return _Named(f"{name}#{fingerprint}", ids)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync.errors import LeaveError, ParkError
 from sync.jobs import planning
-from sync.jobs.listing import ListReader, begin_of_all
+from sync.jobs.listing import CustomerListReader, begin_of_all
 from sync.jobs.parts import Parts
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
@@ -55,20 +55,20 @@ class Candidates:
         return self._reading
 
     def settled(self) -> None:
-        """Account for what was spent; say so if somebody waits to be asked for the first time."""
+        """Account for what was spent; say so if not all were asked who are due."""
         parts, turn = self._parts, self._turn
         if turn is None:
             return
         made = parts.meter.count().made
         planning.end(parts.ledger, turn, made, watched=0.0, vanished=0, now=parts.now())
-        waiting = self._reading.never_asked(listed=self._source.lists)
+        waiting = self._reading.still_due(listed=self._source.lists)
         if waiting:
             self._tally.waiting(waiting)
             self._tally.stopped(self._not_yet(waiting))
 
     def _list(self) -> None:
         if self._source.lists:
-            listing = ListReader(self._parts, self._reading, self._tally)
+            listing = CustomerListReader(self._parts, self._reading, self._tally)
             listing.read()
             self.proven |= listing.answered
 
@@ -105,8 +105,8 @@ class Candidates:
     def _not_yet(self, waiting: int) -> ParkError:
         left = self._parts.meter.spent().left_today
         msg = (
-            f"{waiting} customers wait to be asked for the first time: what the plan allows this "
-            "run is spent. The next runs go on; holdersync plan tells how long that takes"
+            f"{waiting} customers are due and could not be asked: the calls that the plan has for "
+            "this run are spent. The next runs go on; holdersync plan tells how long that takes"
         )
         return ParkError(
             msg, by="budget", resume_after=None if left else next_day(self._parts.now())

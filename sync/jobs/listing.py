@@ -1,12 +1,14 @@
-"""How much of the list of customers is read in one run, before anybody is asked."""
+"""How much of the lists of customers and codes is read in one run, before anybody is asked."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from sync.errors import LeaveError, UnreadableError
 from sync.jobs.parts import Parts
 from sync.jobs.tally import Tally
-from sync.ledger.listing import listing_to_do, read_listing
+from sync.ledger.listing import Listed, Listing, listing_to_do, read_listing
 from sync.ledger.scheduled import RunProgress
 from sync.voucherify.customers import CustomerPage
 
@@ -30,21 +32,49 @@ def begin_of_all(parts: Parts, server_time: datetime) -> datetime:
     return min(server_time, parts.now()) - parts.read_rules.initial_lookback
 
 
-class ListReader:
-    """Takes a run's customers from the list: new ones first, then the pass through all.
+class ListedPage(Protocol):
+    """What a reader of a list needs of a page, of customers or of codes."""
+
+    @property
+    def server_time(self) -> datetime:
+        """When it was given."""
+
+    @property
+    def reached(self) -> datetime | None:
+        """The last row's creation time."""
+
+    @property
+    def is_last(self) -> bool:
+        """Nothing comes behind."""
+
+
+Page = TypeVar("Page", bound=ListedPage)
+
+
+class ListReader(ABC, Generic[Page]):
+    """Takes a run's candidates from a list: new ones first, then the pass through all.
 
     What was listed is stored page by page. So is the place: the next run goes on there, whatever
     ended this one.
     """
 
-    def __init__(self, parts: Parts, reading: RunProgress, tally: Tally) -> None:
+    of: ClassVar[Listed]
+
+    def __init__(self, parts: Parts, tally: Tally) -> None:
         self._parts = parts
-        self._reading = reading
         self._tally = tally
-        self._listing = listing_to_do(read_listing(parts.ledger), parts.now())
+        self._listing = listing_to_do(read_listing(parts.ledger, self.of), parts.now())
         self._left_today = parts.meter.spent().left_today
         self._read = 0
         self.answered = False
+
+    @abstractmethod
+    def _from(self, place: datetime | None) -> Iterator[Page]:
+        """Ask for the pages behind a place."""
+
+    @abstractmethod
+    def _take(self, page: Page, listing: Listing) -> int:
+        """Store who or what a page names, and the place; give how many those are."""
 
     def read(self) -> None:
         """Go on with the list, as far as this run may.
@@ -78,11 +108,11 @@ class ListReader:
                 self._listing = self._listing.became_whole(now)
             self._store(page)
 
-    def _pages(self, place: datetime | None, at_most: int) -> Iterator[CustomerPage]:
+    def _pages(self, place: datetime | None, at_most: int) -> Iterator[Page]:
         """Read so many pages, and as many more as it takes to get beyond one creation time."""
         has_moved = False
         limit = max(at_most, self._left_today // 2 - self._read)
-        for number, page in enumerate(self._parts.lister.pages(place), start=1):
+        for number, page in enumerate(self._from(place), start=1):
             self._read += 1
             yield page
             has_moved |= page.is_last or (page.reached is not None and page.reached != place)
@@ -91,22 +121,38 @@ class ListReader:
             if number >= limit:
                 break
         if not has_moved:
-            raise UnreadableError(_stuck(place), signature="customers")
+            raise UnreadableError(_stuck(self.of, place), signature=self.of)
 
-    def _store(self, page: CustomerPage) -> None:
+    def _store(self, page: Page) -> None:
         if not self.answered:
             self._parts.ledger.set_horizon(begin_of_all(self._parts, page.server_time))
         self.answered = True
-        stored = self._reading.select_listed(page.customer_ids, page.invalid, self._listing)
-        self._tally.dead_lettered(stored.invalid)
-        self._parts.watch.listed(len(page.customer_ids))
+        self._parts.watch.listed(self._take(page, self._listing))
         self._parts.watch.go_on()
 
 
-def _stuck(place: datetime | None) -> str:
-    where = f"at {place:%Y-%m-%dT%H:%M:%S.%f}Z" if place else "behind its first customers"
+class CustomerListReader(ListReader[CustomerPage]):
+    """Takes customers from List Customers."""
+
+    of = "customers"
+
+    def __init__(self, parts: Parts, reading: RunProgress, tally: Tally) -> None:
+        super().__init__(parts, tally)
+        self._reading = reading
+
+    def _from(self, place: datetime | None) -> Iterator[CustomerPage]:
+        return self._parts.lister.pages(place)
+
+    def _take(self, page: CustomerPage, listing: Listing) -> int:
+        stored = self._reading.select_listed(page.customer_ids, page.invalid, listing)
+        self._tally.dead_lettered(stored.invalid)
+        return len(page.customer_ids)
+
+
+def _stuck(of: Listed, place: datetime | None) -> str:
+    where = f"at {place:%Y-%m-%dT%H:%M:%S.%f}Z" if place else f"behind its first {of}"
     return (
-        f"the list of customers did not get on {where}: more were created at one time than half of "
+        f"the list of {of} did not get on {where}: more were created at one time than half of "
         "the calls left for today can list. The next run tries again; if it stays so, raise "
         "VOUCHERIFY_CALLS_PER_CYCLE"
     )

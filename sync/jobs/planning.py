@@ -46,13 +46,12 @@ class PlanRules:
 class Turn:
     """One run's turn: the price that holds, and the calls that it may make by the plan.
 
-    What was set aside for the run counts as spent until `end` says what was: a kill loses it, on
-    the safe side.
+    A run that is killed pays nothing of what it sent: the plan only spreads calls over the day, and
+    what was sent is counted where the share is kept.
     """
 
     planned: Planned
     allowance: int
-    per_day: float
 
     @property
     def price(self) -> Price:
@@ -89,9 +88,9 @@ def begin(
     # All that is left of the day may be spent by who has saved a whole day's share.
     may = spent.left_today if tokens >= per_day else min(spent.left_today, int(tokens))
     allowance = max(1, may - meter.count().made)
-    planned = replace(before, tokens=tokens - allowance, tokens_at=at)
+    planned = replace(before, tokens=tokens, tokens_at=at)
     save_planned(ledger, planned)
-    return Turn(planned, allowance, per_day)
+    return Turn(planned, allowance)
 
 
 def chosen(ledger: Ledger, source: CustomerSource, turn: Turn, *, hinted: int) -> Portions:
@@ -115,7 +114,7 @@ def end(
         ledger,
         replace(
             planned,
-            tokens=planned.tokens + turn.allowance - made,
+            tokens=planned.tokens - made,
             shop=shop_looked(planned.shop, watched, vanished, at - planned.shop_at),
             shop_at=at,
         ),

@@ -35,6 +35,8 @@ expected."""
 
 FOR_LOOKS = 0.9
 """Part of a day's calls that is planned; the rest is for what comes up."""
+LEAST_FOR_LOOKS = 0.1
+"""Part of a day's calls that looks have in any case, however much there is to be read."""
 SWEEP_BESIDE = 0.1
 SWEEP_ALONE = 0.5
 """Part of the planned calls for customers who were never seen to hold anything: little where codes
@@ -51,12 +53,14 @@ class Demand:
 
     Args:
         calls: per class of sqrt(cost / rate), the calls of one look at each of its candidates.
+        news: holders that are to be expected to vanish from the codes, per second; each is a call.
         holding: customers who are known to hold what no code in here covers.
         others: customers who were never seen to hold anything.
     """
 
     calls: Mapping[int, float] = field(default_factory=dict)
     codes: int = 0
+    news: float = 0.0
     holding: int = 0
     others: int = 0
 
@@ -123,15 +127,17 @@ def is_hot(vanished: int, holders: int, shop: Shop) -> bool:
 def demand(codes: Iterable[CodeHistory], shop: Shop, *, holding: int, others: int) -> Demand:
     """Sort candidates into classes, in one pass."""
     calls: dict[int, float] = {}
-    count = 0
+    count, news = 0, 0.0
     for each in codes:
-        of_class = floor(log2(code_need(each, shop)) * STEPS)
+        rate = code_rate(each, shop)
+        of_class = floor(log2(each.cost / rate) * STEPS / 2)
         calls[of_class] = calls.get(of_class, 0.0) + each.cost
         count += 1
+        news += rate
     if holding:
         of_class = floor(log2(sqrt(1 / shop.rate)) * STEPS)
         calls[of_class] = calls.get(of_class, 0.0) + holding
-    return Demand(calls, count, holding, others)
+    return Demand(calls, count, news, holding, others)
 
 
 def price(of: Demand, calls_a_day: float, longest: float, *, beside: bool) -> Price:
@@ -140,7 +146,7 @@ def price(of: Demand, calls_a_day: float, longest: float, *, beside: bool) -> Pr
     Where the calls can't keep `longest` for everybody who is known to hold something, what they
     can keep takes its place; `plan` says so.
     """
-    planned = max(calls_a_day, 1.0) * FOR_LOOKS
+    planned = planned_calls(of, calls_a_day)
     part = SWEEP_BESIDE if beside else SWEEP_ALONE
     for_sweep = 0.0 if not of.others else planned if not of.calls else planned * part
     per_second = (planned - for_sweep) / DAY
@@ -149,10 +155,15 @@ def price(of: Demand, calls_a_day: float, longest: float, *, beside: bool) -> Pr
     return Price(_stretch(of, per_second, kept), kept, sweep)
 
 
+def planned_calls(of: Demand, calls_a_day: float) -> float:
+    """Give the calls of a day for looks and sweeps: what is expected to vanish has to be read."""
+    return max(calls_a_day * FOR_LOOKS - of.news * DAY, calls_a_day * LEAST_FOR_LOOKS, 1e-3)
+
+
 def calls_a_day(of: Demand, at: Price) -> float:
     """Give the calls that looks and reads take on a day at a price."""
     swept = of.others / at.sweep if of.others else 0.0
-    return (_spent(of, at.stretch, at.longest) + swept) * DAY
+    return (_spent(of, at.stretch, at.longest) + swept + of.news) * DAY
 
 
 def expected_delay(of: Demand, at: Price) -> float:

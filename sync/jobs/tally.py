@@ -104,7 +104,7 @@ class Tally:
             self._tell(f"{missed} customers were not read in this run")
 
     def waiting(self, number: int) -> None:
-        """Take in customers who were never asked and whom the plan did not allow in this run."""
+        """Take in customers who are due and had no calls left in this run."""
         known = self.customers
         self.customers = replace(known, selected=known.selected + number, left=known.left + number)
 

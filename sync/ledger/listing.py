@@ -1,20 +1,38 @@
-"""How far the list of customers was read: whole once, then kept up by who is new.
+"""How far a list was read, of customers or codes: whole once, then kept up by what is new.
 
 Listing everybody in each run would cost a call per hundred customers. So a pass through the whole
 list is made once, and anew a week after it was whole, for whoever slipped through while rows moved.
 A pass may take many runs; whoever joins meanwhile is listed by each of them all the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import Column, select, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.ledger import Ledger
 from sync.ledger.tables import project
 
 ANEW_AFTER = timedelta(days=7)
+
+Listed = Literal["customers", "codes"]
+PLACES: Mapping[Listed, tuple[Column[Any], Column[Any], Column[Any], Column[Any]]] = {
+    "customers": (
+        project.c.listing_since,
+        project.c.listing_newest,
+        project.c.listing_reached,
+        project.c.listing_whole,
+    ),
+    "codes": (
+        project.c.codes_since,
+        project.c.codes_newest,
+        project.c.codes_reached,
+        project.c.codes_whole,
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +73,16 @@ def listing_to_do(known: Listing | None, now: datetime) -> Listing:
     return known
 
 
-def read_listing(ledger: Ledger) -> Listing | None:
-    """Give how far the list was read; None before the first page."""
+def read_listing(ledger: Ledger, of: Listed = "customers") -> Listing | None:
+    """Give how far a list was read; None before the first page."""
+    since, newest, reached, whole = PLACES[of]
     with ledger.read_only() as connection:
-        row = connection.execute(select(project)).first()
-    if row is None or row.listing_since is None:
-        return None
-    return Listing(row.listing_since, row.listing_newest, row.listing_reached, row.listing_whole)
+        row = connection.execute(select(since, newest, reached, whole)).first()
+    return None if row is None or row[0] is None else Listing(*row)
 
 
-def save_listing(connection: Connection, listing: Listing) -> None:
-    """Store how far the list was read, in the transaction that stores who was listed."""
-    connection.execute(
-        update(project).values(
-            listing_since=listing.since,
-            listing_newest=listing.newest,
-            listing_reached=listing.reached,
-            listing_whole=listing.whole,
-        )
-    )
+def save_listing(connection: Connection, listing: Listing, of: Listed = "customers") -> None:
+    """Store how far a list was read, in the transaction that stores who was listed."""
+    place = (listing.since, listing.newest, listing.reached, listing.whole)
+    values = {column.name: value for column, value in zip(PLACES[of], place, strict=True)}
+    connection.execute(update(project).values(values))

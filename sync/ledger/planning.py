@@ -129,10 +129,10 @@ def due_customers(ledger: Ledger, at_most: int) -> list[tuple[float, float]]:
     return _pairs(ledger, query)
 
 
-def never_asked(connection: Connection, run_id: str, *, listed: bool) -> int:
-    """Count candidates who were never asked and were not taken into this run."""
-    new = and_(customers.c.asked_at.is_(None), customers.c.selected_by.is_distinct_from(run_id))
-    query = select(func.count()).where(candidates_among(listed=listed), new)
+def count_due(connection: Connection, run_id: str, at: float, *, listed: bool) -> int:
+    """Count candidates who are due at a time, in seconds since 1970, and not taken into a run."""
+    due = and_(customers.c.due_at <= at, customers.c.selected_by.is_distinct_from(run_id))
+    query = select(func.count()).where(candidates_among(listed=listed), due)
     return connection.execute(query).scalar_one()
 
 

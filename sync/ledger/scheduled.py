@@ -11,7 +11,7 @@ from sync.ledger.hints import drop_hints, still_hinted, take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.people import select_customers
-from sync.ledger.planning import candidates_among, holding_of, never_asked
+from sync.ledger.planning import candidates_among, count_due, holding_of
 from sync.ledger.reading import Known, Progress
 from sync.ledger.tables import customers
 from sync.model.event import Hint, Invalid
@@ -91,10 +91,11 @@ class RunProgress(Progress):
                     .values(selected_by=self._run_id)
                 )
 
-    def never_asked(self, *, listed: bool) -> int:
-        """Count candidates who were never asked and are not in this run."""
+    def still_due(self, *, listed: bool) -> int:
+        """Count candidates who were due when the run began and were not taken into it."""
         with self._ledger.read_only() as connection:
-            return never_asked(connection, self._run_id, listed=listed)
+            at = self._started_at.timestamp()
+            return count_due(connection, self._run_id, at, listed=listed)
 
     def to_ask(self) -> Iterator[Known]:
         """Give this run's customers: hinted first, then as they are due."""

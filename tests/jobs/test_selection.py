@@ -19,6 +19,7 @@ from sync.jobs.selection import (
     is_hot,
     least_delay,
     looked,
+    planned_calls,
     price,
     refilled,
     shop_looked,
@@ -111,16 +112,19 @@ def test_what_is_planned_is_never_more_than_may_be_spent(codes, others, holding,
 
     at = price(of, per_day, WEEK, beside=beside)
 
-    assert calls_a_day(of, at) <= per_day * FOR_LOOKS * 1.001
+    looks = calls_a_day(of, at) - of.news * DAY
+    assert looks <= planned_calls(of, per_day) * 1.001
+    assert looks <= per_day * FOR_LOOKS * 1.001
 
 
 def test_a_budget_that_can_is_spent_up_to_what_is_planned():
     codes = [CodeHistory(holders=each) for each in range(1, 1_001)]
     of = demand(codes, SHOP, holding=0, others=0)
 
-    at = price(of, 2_000, 30 * DAY, beside=True)
+    at = price(of, 20_000, 30 * DAY, beside=True)
 
-    assert isclose(calls_a_day(of, at), 2_000 * FOR_LOOKS, rel_tol=0.01)
+    assert of.news * DAY > 100
+    assert isclose(calls_a_day(of, at), 20_000 * FOR_LOOKS, rel_tol=0.01)
 
 
 def test_a_budget_that_can_not_keep_the_longest_says_what_it_can_keep():
@@ -128,7 +132,7 @@ def test_a_budget_that_can_not_keep_the_longest_says_what_it_can_keep():
 
     at = price(of, 100, WEEK, beside=True)
 
-    assert isclose(at.longest, 7_000 / (100 * FOR_LOOKS) * DAY)
+    assert isclose(at.longest, 7_000 / planned_calls(of, 100) * DAY)
 
 
 def test_a_budget_that_can_keep_the_longest_keeps_it():
@@ -142,7 +146,7 @@ def test_the_sweep_takes_a_tenth_beside_codes_and_its_period_is_told():
 
     at = price(of, 1_000, WEEK, beside=True)
 
-    assert isclose(at.sweep, 9_000 / (1_000 * FOR_LOOKS * SWEEP_BESIDE) * DAY)
+    assert isclose(at.sweep, 9_000 / (planned_calls(of, 1_000) * SWEEP_BESIDE) * DAY)
 
 
 def test_a_sweep_that_is_alone_has_all_calls():
@@ -168,11 +172,12 @@ def test_no_plan_is_below_the_floor_and_one_without_a_longest_wait_reaches_it():
     codes = [CodeHistory(holders=each) for each in range(1, 2_001)]
     of = demand(codes, SHOP, holding=0, others=0)
 
-    free = price(of, 3_000, 365 * DAY, beside=True)
-    bound = price(of, 3_000, DAY, beside=True)
+    free = price(of, 90_000, 365 * DAY, beside=True)
+    bound = price(of, 90_000, 0.1 * DAY, beside=True)
+    floor = least_delay(of, planned_calls(of, 90_000))
 
-    assert isclose(expected_delay(of, free), least_delay(of, 3_000 * FOR_LOOKS), rel_tol=0.001)
-    assert expected_delay(of, bound) > least_delay(of, 3_000 * FOR_LOOKS)
+    assert isclose(expected_delay(of, free), floor, rel_tol=0.001)
+    assert expected_delay(of, bound) > floor
 
 
 @pytest.mark.parametrize(

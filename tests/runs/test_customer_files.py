@@ -85,7 +85,7 @@ def test_a_file_that_names_nobody_asks_nobody_and_says_so(asking):
         result, targets = asking(content)
 
         assert (result.code, targets) == (0, []), content
-        assert "names no customer, so nobody is asked" in result.err, content
+        assert "names no customer, so none is asked" in result.err, content
 
 
 def test_what_is_no_file_is_told_before_any_call(shop, monkeypatch):

@@ -21,7 +21,9 @@ def test_with_a_tiny_share_everybody_is_asked_equally_often(proxied, clock):
         result = shop.run(VOUCHERIFY_CALLS_PER_CYCLE="264")  # about 12 a day
         times.update(call.path.split("/")[3] for call in proxy.log if call.kind == ACTIVITY_FIRST)
         spread.append(max(times.values()) - min(times.values()))
-        assert (result.code, result.json["parked_by"]) == (75, "budget")
+        # Until everybody was asked once, somebody is due; from then on as many as can be paid.
+        if min(times.values()) == 0:
+            assert (result.code, result.json["parked_by"]) == (75, "budget")
         clock.jump(days=1)
 
     assert min(times.values()) >= 4
