@@ -6,10 +6,12 @@ from typing import Protocol
 
 from sync.ledger.budget import Spent
 from sync.model.event import Page
-from sync.model.unassignment import Assignment, CustomerId
+from sync.model.holding import HoldersPage
+from sync.model.unassignment import Assignment, CustomerId, VoucherId
 from sync.model.window import Window
 from sync.transport import CallCount
 from sync.voucherify.customers import CustomerPage
+from sync.voucherify.vouchers import CodePage
 
 
 class PageReader(Protocol):
@@ -24,6 +26,20 @@ class HoldingPages(Protocol):
 
     def pages(self, customer_id: CustomerId) -> Iterator[Sequence[Assignment]]:
         """Give it page by page; what was given stands, whatever is raised behind it."""
+
+
+class HolderPages(Protocol):
+    """Fetches who holds a code; called in worker threads."""
+
+    def page(self, voucher_id: VoucherId, after: str | None) -> HoldersPage:
+        """Read the page behind the holder `after`, or the first one, the newest first."""
+
+
+class CodePages(Protocol):
+    """Lists referral codes; called in the job's own thread."""
+
+    def pages(self, reached: datetime | None = None) -> Iterator[CodePage]:
+        """Give all pages, or those from the creation time that an earlier listing reached."""
 
 
 class Lister(Protocol):

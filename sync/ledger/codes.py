@@ -1,0 +1,228 @@
+"""Referral codes: which are known, when each is looked at, and who held it at the last look."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Row,
+    Text,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.engine import Connection
+
+from sync.database import insert_into
+from sync.ledger.findings import open_letter
+from sync.ledger.ledger import Ledger
+from sync.ledger.listing import Listing, save_listing
+from sync.ledger.planning import is_held
+from sync.ledger.tables import assignments, codes, holders, unassignments
+from sync.model.holding import Code
+from sync.model.planning import CodeHistory
+from sync.model.unassignment import CampaignId, HolderId, VoucherId
+
+AT_ONCE = 500
+HERE = codes.c.gone_at.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class DueCode:
+    """A code to look at, with what is known of earlier looks; `hinted` if something told of it."""
+
+    voucher_id: VoucherId
+    code: str | None
+    campaign_id: CampaignId | None
+    history: CodeHistory
+    total: int | None
+    newest: HolderId | None
+    looked_at: datetime | None
+    walked_at: datetime | None
+    hinted: bool
+
+
+def name_codes(
+    ledger: Ledger, named: Sequence[Code], now: datetime, listing: Listing | None = None
+) -> None:
+    """Make codes known; one that was gone and is named again is there again.
+
+    `listing` is how far the list was read, if it names them.
+    """
+    with ledger.transaction() as connection:
+        for each in dict.fromkeys(named):
+            told = {"code": each.code, "campaign_id": each.campaign_id}
+            known = {name: value for name, value in told.items() if value is not None}
+            marks = known | ({"listed_at": now, "gone_at": None} if listing else {})
+            statement = insert_into(connection, codes).values(voucher_id=each.voucher_id, **marks)
+            key = [codes.c.voucher_id]
+            if marks:
+                upsert = statement.on_conflict_do_update(index_elements=key, set_=marks)
+            else:
+                upsert = statement.on_conflict_do_nothing()
+            connection.execute(upsert)
+        if listing is not None:
+            save_listing(connection, listing, "codes")
+
+
+def name_codes_of_events(ledger: Ledger) -> None:
+    """Make the codes known that events told of."""
+    with ledger.transaction() as connection:
+        for told in (assignments, unassignments):
+            is_new = ~exists().where(codes.c.voucher_id == told.c.voucher_id)
+            found = (
+                select(told.c.voucher_id, func.max(told.c.code), func.max(told.c.campaign_id))
+                .where(told.c.role == "REFEREE", is_new)
+                .group_by(told.c.voucher_id)
+            )
+            columns = ["voucher_id", "code", "campaign_id"]
+            connection.execute(insert(codes).from_select(columns, found))
+
+
+def count_hinted(ledger: Ledger) -> int:
+    """Count the codes that something told of."""
+    query = select(func.count()).where(HERE, codes.c.hinted_at.is_not(None))
+    with ledger.read_only() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def count_due(ledger: Ledger, at: datetime) -> int:
+    """Count the codes that were due at a time."""
+    query = select(func.count()).where(HERE, codes.c.due_at <= at.timestamp())
+    with ledger.read_only() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def due(ledger: Ledger, at_most: int, started_at: datetime) -> Iterator[DueCode]:
+    """Give all that were hinted at, then the first so many as they are due.
+
+    What was looked at since `started_at` is left out, so that a run looks at each once.
+    """
+    fresh = or_(codes.c.looked_at.is_(None), codes.c.looked_at < started_at)
+    hinted = codes.c.hinted_at.is_not(None)
+    yield from _in_order(ledger, hinted & fresh, None)
+    yield from _in_order(ledger, ~hinted & fresh, at_most)
+
+
+def known_holders(ledger: Ledger, voucher_id: VoucherId) -> Mapping[HolderId, bool]:
+    """Give who held a code at its last look, and whether each had vanished then."""
+    query = select(holders.c.holder_id, holders.c.vanished_at).where(
+        holders.c.voucher_id == voucher_id
+    )
+    with ledger.read_only() as connection:
+        return {
+            HolderId(row.holder_id): row.vanished_at is not None
+            for row in connection.execute(query)
+        }
+
+
+def remembered_holders(ledger: Ledger, voucher_id: VoucherId) -> AbstractSet[HolderId]:
+    """Give who is known from events to hold a code, no end being known."""
+    query = select(assignments.c.holder_id).where(
+        assignments.c.voucher_id == voucher_id, is_held(covered=False)
+    )
+    with ledger.read_only() as connection:
+        return {HolderId(each) for each in connection.execute(query).scalars()}
+
+
+def campaign_heat(ledger: Ledger, campaign_id: str, since: datetime) -> tuple[int, int]:
+    """Give how many vanished from a campaign's codes since a time, and how many hold them now."""
+    mine = codes.c.campaign_id == campaign_id
+    vanished = (
+        select(func.count())
+        .select_from(holders.join(codes, codes.c.voucher_id == holders.c.voucher_id))
+        .where(mine, holders.c.vanished_at >= since)
+    )
+    with ledger.read_only() as connection:
+        held = connection.execute(select(func.coalesce(func.sum(codes.c.total), 0)).where(mine))
+        return connection.execute(vanished).scalar_one(), int(held.scalar_one())
+
+
+def pull_forward(ledger: Ledger, campaign_id: str, now: datetime) -> None:
+    """Make a campaign's codes due at once, those that somebody holds."""
+    at = now.timestamp()
+    held = (codes.c.campaign_id == campaign_id) & (codes.c.total > 0) & (codes.c.due_at > at)
+    with ledger.transaction() as connection:
+        connection.execute(update(codes).where(held).values(due_at=at))
+
+
+def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -> bool:
+    """Store that a code was deleted: one dead letter if somebody held it; tell whether it is new.
+
+    Nobody is taken off by it one by one: no event tells of that, and a person decides.
+    """
+    with ledger.transaction() as connection:
+        mine = codes.c.voucher_id == code.voucher_id
+        connection.execute(update(codes).where(mine).values(gone_at=now, hinted_at=None))
+        held = connection.execute(
+            select(func.count()).where(
+                holders.c.voucher_id == code.voucher_id, holders.c.vanished_at.is_(None)
+            )
+        ).scalar_one()
+        if not held:
+            return False
+        reason = (
+            f"code_gone: {code.voucher_id} was deleted in Voucherify while {held} held it, and no "
+            "event tells of that. holdersync reconcile names them; set "
+            "HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign them all, or discard"
+        )
+        fields = {"found_at": now, "found_by": run_id}
+        return open_letter(connection, f"code:{code.voucher_id}", "code", reason, **fields)
+
+
+def still_hinted(began: datetime) -> ColumnElement[datetime]:
+    """Give what `codes.hinted_at` becomes after a look that began at a time."""
+    return case((codes.c.hinted_at > began, codes.c.hinted_at), else_=null())
+
+
+def _in_order(ledger: Ledger, among: ColumnElement[bool], at_most: int | None) -> Iterator[DueCode]:
+    """Give codes as they are due, batch by batch; one whose time moves on comes no second time."""
+    place: tuple[float, str] | None = None
+    left = at_most
+    while left is None or left > 0:
+        batch = AT_ONCE if left is None else min(AT_ONCE, left)
+        with ledger.read_only() as connection:
+            rows = _batch(connection, among, place, batch)
+        yield from (_due_code(row) for row in rows)
+        if len(rows) < batch:
+            return
+        place = (rows[-1].due_at, rows[-1].voucher_id)
+        left = None if left is None else left - len(rows)
+
+
+def _batch(
+    connection: Connection,
+    among: ColumnElement[bool],
+    place: tuple[float, str] | None,
+    at_most: int,
+) -> Sequence[Row[Any]]:
+    query = select(codes).where(HERE, among).order_by(codes.c.due_at, codes.c.voucher_id)
+    if place is not None:
+        at = tuple_(literal(place[0], Float), literal(place[1], Text))
+        query = query.where(tuple_(codes.c.due_at, codes.c.voucher_id) > at)
+    return connection.execute(query.limit(at_most)).all()
+
+
+def _due_code(row: Row[Any]) -> DueCode:
+    return DueCode(
+        voucher_id=VoucherId(row.voucher_id),
+        code=row.code,
+        campaign_id=CampaignId(row.campaign_id) if row.campaign_id else None,
+        history=CodeHistory(row.total or 0, row.cost, row.watched, row.vanished),
+        total=row.total,
+        newest=HolderId(row.newest) if row.newest else None,
+        looked_at=row.looked_at,
+        walked_at=row.walked_at,
+        hinted=row.hinted_at is not None,
+    )
