@@ -11,6 +11,7 @@ from sync.playground import Playground
 from sync.transport import Transport
 from sync.voucherify import listed
 from sync.voucherify.client import VoucherifyClient, credentials
+from sync.voucherify.exports import CodeExport
 from sync.voucherify.holders import HolderReader
 from sync.voucherify.vouchers import CodeLister
 from tests.voucherify.conftest import FakePacer
@@ -80,6 +81,14 @@ def test_a_code_of_many_friends_is_walked_to_its_end(playground, client):
 
     assert everyone(client, code) == friends(playground.world, code)
     assert playground.counters().by_endpoint == {"holders": 3}
+
+
+def test_an_export_has_the_codes_that_the_list_has(playground, client):
+    found = CodeExport(client, lambda _: None).read()
+
+    assert found.server_time == NOW.replace(microsecond=0)
+    assert set(found.codes) == {each for page in CodeLister(client).pages() for each in page.codes}
+    assert playground.counters().by_endpoint == {"exports": 4, "vouchers": 1}
 
 
 def test_a_deleted_code_is_gone(playground, client):
