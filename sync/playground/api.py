@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sync.playground.listings import (
+    RoleFilter,
     UnknownError,
     UnknownType,
     activity_page,
@@ -43,11 +44,12 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who may call, and what the `type` filter does with what it does not know."""
+    """Who may call, and what filters do that are not proven to work."""
 
     app_id: str
     app_token: str
     unknown_type: UnknownType
+    role_filter: RoleFilter = "works"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,6 @@ def _page(world: World, rules: Rules, endpoint: str, reference: str, query: Quer
         case "redeemables":
             return redeemables_page(world, reference, query)
         case "holders":
-            return holders_page(world, reference, query)
+            return holders_page(world, reference, query, rules.role_filter)
         case _:
             return vouchers_page(world, query)
