@@ -6,21 +6,24 @@ chunk. So each read here gets what is left of one time for the whole answer.
 """
 
 import ssl
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from io import BufferedReader, RawIOBase
 from socket import socket
 from time import monotonic
 from typing import Any
 
-from requests import exceptions
+from requests import Response, exceptions
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import LocationParseError
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NewConnectionError
 
-from sync.errors import HoldersyncError, RetryError, TellUserError
+from sync.errors import HoldersyncError, RetryError, TellUserError, UnavailableError
 
+CHUNK_BYTES = 65_536
 NO_PROXY = (exceptions.InvalidURL, exceptions.InvalidSchema, LocationParseError)
+UNCONNECTED = (NewConnectionError, ConnectTimeoutError)
 CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -48,8 +51,11 @@ class AnswersInTime(HTTPAdapter):
         return manager
 
 
-def failure_of(error: Exception) -> HoldersyncError:
-    """Give what follows from an error of the libraries below: try again, or tell the user."""
+def failure_of(error: Exception, *, repeats: bool = True) -> HoldersyncError:
+    """Give what follows from an error of the libraries below: try again, or tell the user.
+
+    What does not repeat ends here, unless it can't have been received.
+    """
     # A handshake that was cut off is a busy server's or balancer's; what else TLS finds wrong stays
     # wrong. A plain OSError comes from requests, before anything is sent.
     is_tls = isinstance(error, exceptions.SSLError) and not _was_cut_off(error)
@@ -62,16 +68,33 @@ def failure_of(error: Exception) -> HoldersyncError:
         return TellUserError(
             "the proxy of HTTPS_PROXY or ALL_PROXY is none: write http://HOST:PORT"
         )
-    return RetryError(f"no whole answer ({type(error).__name__})")
+    msg = f"no whole answer ({type(error).__name__})"
+    if repeats or any(isinstance(each, UNCONNECTED) for each in _wrapped(error)):
+        return RetryError(msg)
+    return UnavailableError(f"{msg}; it may have been received, so it is not sent again")
 
 
-def _was_cut_off(error: object) -> bool:
-    # OpenSSL's error is wrapped by urllib3, and that by requests, each as an argument.
+def body_within(response: Response, largest: int) -> bytes | None:
+    """Read the body; None, and no more is read, once it is longer than that."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > largest:
+            return None
+    return b"".join(chunks)
+
+
+def _was_cut_off(error: Exception) -> bool:
+    return any(isinstance(each, CUT_OFF) for each in _wrapped(error))
+
+
+def _wrapped(error: object) -> Iterator[Exception]:
+    """Give an error and those inside it: urllib3 wraps another's, and requests wraps urllib3's."""
     while isinstance(error, Exception):
-        if isinstance(error, CUT_OFF):
-            return True
+        yield error
         error = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-    return False
 
 
 class _Timed(RawIOBase):

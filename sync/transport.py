@@ -19,11 +19,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.stop import stop_base
 from urllib3.exceptions import HTTPError
 
-from sync.connection import AnswersInTime, failure_of
-from sync.errors import RetryError, UnavailableError
+from sync.connection import AnswersInTime, body_within, failure_of
+from sync.errors import FailedError, HoldersyncError, RetryError, UnavailableError
 from sync.model.patience import Patience, delay_before
-
-CHUNK_BYTES = 65_536
 
 Accepted = TypeVar("Accepted")
 
@@ -76,13 +74,19 @@ class Pacer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, which may be sent more than once: sent again, it must change nothing more."""
+    """One request, which may be sent more than once: sent again, it must change nothing more.
+
+    Without `repeats` it is sent again only if it surely was not received, or was refused. `largest`
+    bounds the body of the answer in bytes, instead of the patience; a longer one ends the call.
+    """
 
     url: str
     params: Sequence[tuple[str, str]] = ()
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    repeats: bool = True
+    largest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,9 @@ class Transport:
 
         Raises:
             TellUserError: TLS can't be set up with what is configured.
-            UnavailableError: attempts or time were used up.
+            UnavailableError: attempts or time were used up, or a call that does not repeat may have
+                been received.
+            FailedError: the answer is longer than the call allows.
         """
         lost = _Lost(self._patience.total)
 
@@ -239,6 +245,7 @@ class Transport:
 
     def _send(self, call: Call, *, again: bool) -> Answer:
         patience = self._patience
+        largest = patience.largest_body if call.largest is None else call.largest
         self._tally(made=1, retried=int(again))
         try:
             with self._session().request(
@@ -252,13 +259,12 @@ class Transport:
                 proxies={"http": ""},
                 stream=True,
             ) as response:
-                body = _body_within(response, patience.largest_body)
+                body = body_within(response, largest)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise failure_of(error) from error
+            raise failure_of(error, repeats=call.repeats) from error
         self._tally(throttled=int(response.status_code == requests.codes.too_many_requests))
         if body is None and self._needs_body:
-            msg = f"the answer is larger than {patience.largest_body} bytes"
-            raise RetryError(msg)
+            raise _too_large(call, largest)
         return Answer(response.status_code, response.headers, body or b"")
 
     def _session(self) -> requests.Session:
@@ -291,13 +297,6 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _body_within(response: requests.Response, largest: int) -> bytes | None:
-    """Read the body; None, and no more is read, once it is longer than that."""
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > largest:
-            return None
-    return b"".join(chunks)
+def _too_large(call: Call, largest: int) -> HoldersyncError:
+    msg = f"the answer is larger than {largest} bytes"
+    return RetryError(msg) if call.largest is None else FailedError(msg, signature="large")

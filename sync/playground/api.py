@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sync.playground.listings import (
+    RoleFilter,
     UnknownError,
     UnknownType,
     activity_page,
@@ -27,18 +28,28 @@ _ROUTES = (
     ("redeemables", re.compile(r"/v1/customers/([^/]+)/redeemables")),
     ("holders", re.compile(r"/v1/referrals/members/([^/]+)/holders")),
     ("vouchers", re.compile(r"/v1/vouchers")),
+    ("exports", re.compile(r"/v1/exports(?:/[^/]+)?")),
 )
+_MESSAGES = {
+    "unauthorized": "Unauthorized",
+    "not_found": "Resource not found",
+    "method_not_allowed": "Method not allowed",
+    "invalid_query_params": "Invalid query params",
+    "invalid_payload": "Invalid payload",
+    "invalid_export_fields": "Invalid Export",
+}
 OTHER = "other"
 """The endpoint that calls to unknown paths are counted under."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who may call, and what the `type` filter does with what it does not know."""
+    """Who may call, and what filters do that are not proven to work."""
 
     app_id: str
     app_token: str
     unknown_type: UnknownType
+    role_filter: RoleFilter = "works"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +61,20 @@ class Request:
     query: str
     app_id: str | None
     app_token: str | None
+    host: str = ""
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and a JSON body."""
+    """A status, and a JSON body or the text of a CSV file."""
 
     status: int
-    body: Json
+    body: Json | str
 
 
 def endpoint_of(path: str) -> str:
-    """The short name: customers, activity, redeemables, holders, vouchers, or other."""
+    """The short name: customers, activity, redeemables, holders, vouchers, exports, or other."""
     return _route(path)[0]
 
 
@@ -71,22 +84,30 @@ def is_authorized(rules: Rules, request: Request) -> bool:
 
 
 def answer(world: World, rules: Rules, request: Request, request_id: str) -> Answer:
-    """What the vendor documents for this call; `request_id` goes into error bodies."""
+    """What the vendor documents for this call; `request_id` goes into error bodies.
+
+    Exports are not answered here: they outlive a call.
+    """
     endpoint, reference = _route(request.path)
     if not is_authorized(rules, request):
-        return _error(401, "unauthorized", "Unauthorized", "Authentication failed", request_id)
+        return refusal(401, "unauthorized", "Authentication failed", request_id)
     if endpoint == OTHER:
-        return _error(404, "not_found", "Resource not found", "Unknown path", request_id)
+        return refusal(404, "not_found", "Unknown path", request_id)
     if request.method != "GET":
         details = f"{request.method} is not served here"
-        return _error(405, "method_not_allowed", "Method not allowed", details, request_id)
+        return refusal(405, "method_not_allowed", details, request_id)
     try:
         return Answer(200, _page(world, rules, endpoint, reference, Query(request.query)))
-    except BadQueryError as refusal:
-        message = "Invalid query params"
-        return _error(400, "invalid_query_params", message, str(refusal), request_id)
+    except BadQueryError as bad:
+        return refusal(400, "invalid_query_params", str(bad), request_id)
     except UnknownError as unknown:
-        return _not_found(unknown, request_id)
+        about = {"resource_id": unknown.resource_id, "resource_type": unknown.resource_type}
+        return refusal(404, "not_found", str(unknown), request_id, **about)
+
+
+def refusal(code: int, key: str, details: str, request_id: str, **about: str) -> Answer:
+    """An error as the vendor words it; `about` names what it is about."""
+    return Answer(code, error_body(code, key, _MESSAGES[key], details, request_id) | about)
 
 
 def _route(path: str) -> tuple[str, str]:
@@ -106,19 +127,6 @@ def _page(world: World, rules: Rules, endpoint: str, reference: str, query: Quer
         case "redeemables":
             return redeemables_page(world, reference, query)
         case "holders":
-            return holders_page(world, reference, query)
+            return holders_page(world, reference, query, rules.role_filter)
         case _:
             return vouchers_page(world, query)
-
-
-def _not_found(unknown: UnknownError, request_id: str) -> Answer:
-    refusal = _error(404, "not_found", "Resource not found", str(unknown), request_id)
-    about: Json = {
-        "resource_id": unknown.resource_id,
-        "resource_type": unknown.resource_type,
-    }
-    return Answer(refusal.status, refusal.body | about)
-
-
-def _error(code: int, key: str, message: str, details: str, request_id: str) -> Answer:
-    return Answer(code, error_body(code, key, message, details, request_id))

@@ -17,6 +17,7 @@ from typing import Literal
 
 from sync.playground.api import Answer, Request, Rules, answer, endpoint_of, is_authorized
 from sync.playground.dice import Dice
+from sync.playground.exports import Exports
 from sync.playground.faults import Fault, FaultScript, parse_faults
 from sync.playground.limits import (
     Policy,
@@ -45,8 +46,8 @@ _ENDINGS: dict[str, Literal["cut", "close", "reset"]] = {
 class Counters:
     """How many calls came in, refused and broken ones included.
 
-    `by_endpoint` has customers, activity, redeemables, holders, vouchers and other; `by_status`
-    the status that was sent. What never happened has no key.
+    `by_endpoint` has customers, activity, redeemables, holders, vouchers, exports and other;
+    `by_status` the status that was sent. What never happened has no key.
     """
 
     total: int
@@ -77,6 +78,7 @@ class Desk:
         self._rules = rules
         self._policy = policy
         self._dice = dice
+        self._exports = Exports(Dice(f"exports {rules.app_token}"))
         self._latency = latency
         self._usage = Usage()
         self._faults = FaultScript(())
@@ -119,8 +121,7 @@ class Desk:
             **rate_headers(policy, usage),
         }
         if refused_by is None:
-            found = answer(world, self._rules, request, request_id)
-            reply = _reply(found, headers)
+            reply = _reply(self._answer(world, request, request_id, now), headers)
         else:
             headers |= refusal_headers(policy, usage, now, refused_by)
             reply = _reply(_refusal(refused_by, request_id), headers)
@@ -128,6 +129,11 @@ class Desk:
             reply = _struck(reply, fault, request_id)
         self._count(endpoint_of(request.path), reply)
         return replace(reply, delay=reply.delay + self._latency)
+
+    def _answer(self, world: World, request: Request, request_id: str, now: datetime) -> Answer:
+        if endpoint_of(request.path) == "exports" and is_authorized(self._rules, request):
+            return self._exports.answer(world, request, request_id, now)
+        return answer(world, self._rules, request, request_id)
 
     def _admit(self, request: Request, now: datetime) -> Refusal | None:
         """Spend one call; a stranger spends nothing of ours."""
@@ -145,6 +151,9 @@ class Desk:
 
 
 def _reply(found: Answer, headers: dict[str, str]) -> Reply:
+    if isinstance(found.body, str):
+        csv = {"Content-Type": "text/csv; charset=utf-8"}
+        return Reply(found.status, headers | csv, found.body.encode())
     return Reply(found.status, headers, _as_bytes(found.body))
 
 

@@ -14,6 +14,7 @@ from sync.playground.values import Event, HolderTruth, Holding, Json
 from sync.playground.world import World
 
 UnknownType = Literal["error", "empty"]
+RoleFilter = Literal["works", "ignored", "refused"]
 Row = TypeVar("Row")
 
 _CAMPAIGN_TYPES = (
@@ -54,7 +55,7 @@ def activity_page(world: World, reference: str, query: Query, unknown_type: Unkn
     return _cursor_list([row for row in rows if fits(row)], limit, _event_id, _item)
 
 
-def holders_page(world: World, reference: str, query: Query) -> Json:
+def holders_page(world: World, reference: str, query: Query, role_filter: RoleFilter) -> Json:
     """List Member's Holders: who holds a referral code now, the REFERRER included.
 
     As in the vendor's example, any page with a row says that there is more, the last one too.
@@ -65,7 +66,7 @@ def holders_page(world: World, reference: str, query: Query) -> Json:
         resource = "voucher"
         raise UnknownError(resource, reference)
     order = query.choice("order", ("id", "-id")) or "-id"
-    wanted = query.filters(("customer_id", "holder_role"))
+    wanted = _without_role(query.filters(("customer_id", "holder_role")), role_filter)
     holders = [
         one
         for one in world.holders_of(voucher.voucher_id)
@@ -80,6 +81,20 @@ def holders_page(world: World, reference: str, query: Query) -> Json:
     if page["data"]:
         page |= {"has_more": True, "more_starting_after": page["data"][-1]["id"]}
     return {**page, "total": total}
+
+
+def _without_role(wanted: dict[str, set[str]], role_filter: RoleFilter) -> dict[str, set[str]]:
+    """The filters that are heeded.
+
+    Raises:
+        BadQueryError: a role is asked for, and that is refused.
+    """
+    if role_filter == "works" or "holder_role" not in wanted:
+        return wanted
+    if role_filter == "refused":
+        message = "unknown filter holder_role"
+        raise BadQueryError(message)
+    return {name: values for name, values in wanted.items() if name != "holder_role"}
 
 
 def redeemables_page(world: World, reference: str, query: Query) -> Json:

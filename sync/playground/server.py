@@ -17,7 +17,7 @@ from sync.playground.desk import Counters, Desk, Reply
 from sync.playground.dice import Dice, to_milliseconds
 from sync.playground.generate import make_world
 from sync.playground.limits import Policy
-from sync.playground.listings import UnknownType
+from sync.playground.listings import RoleFilter, UnknownType
 from sync.playground.sockets import LoopbackServer
 from sync.playground.values import Customer, HolderTruth, Voucher
 from sync.playground.world import World
@@ -42,6 +42,8 @@ class Playground:
         latency: Seconds that every answer takes longer.
         unknown_type: Whether the `type` filter answers 400 to a type that it does not document,
             or an empty list: both are possible at Voucherify.
+        role_filter: Whether holders can be filtered by their role, or the filter is ignored, or
+            answered with 400: it is documented, and its form is not.
 
     Raises:
         ValueError: a value is out of its range, or the fault script has a mistake.
@@ -60,6 +62,7 @@ class Playground:
         faults: str = "",
         latency: float = 0.0,
         unknown_type: UnknownType = "error",
+        role_filter: RoleFilter = "works",
     ) -> None:
         keys = Dice(f"keys {seed}")
         self.app_id = keys.uuid()
@@ -69,7 +72,7 @@ class Playground:
         self._world = make_world(seed, customers, now())
         self._dice = Dice(f"changes {seed}")
         self._desk = Desk(
-            Rules(self.app_id, self.app_token, unknown_type),
+            Rules(self.app_id, self.app_token, unknown_type, role_filter),
             Policy(*rate_limit, cycle_quota=cycle_quota, retry_after=retry_after),
             Dice(f"calls {seed}"),
             latency,

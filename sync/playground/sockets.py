@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: LoopbackServer
 
     def _handle(self) -> None:
-        self._drain()
+        body = self._body()
         path, _, query = self.path.partition("?")
         request = Request(
             method=self.command,
@@ -113,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             query=query,
             app_id=self.headers.get("X-App-Id"),
             app_token=self.headers.get("X-App-Token"),
+            host=self.headers.get("Host", ""),
+            body=body,
         )
         reply = self.server.respond(request)
         if reply.delay:
@@ -121,13 +123,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle  # noqa: N815 - the names that http.server looks for
 
-    def _drain(self) -> None:
-        """Read a body that nobody wants, so that the connection can go on."""
+    def _body(self) -> bytes:
+        """Read the body, so that the connection can go on; one of no known length ends it."""
         length = self.headers.get("Content-Length", "0")
         if length.isdecimal() and "Transfer-Encoding" not in self.headers:
-            self.rfile.read(int(length))
-        else:
-            self.close_connection = True
+            return self.rfile.read(int(length))
+        self.close_connection = True
+        return b""
 
     def _send(self, reply: Reply) -> None:
         if reply.ending in {"close", "reset"}:

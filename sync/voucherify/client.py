@@ -4,7 +4,6 @@ Source: Voucherify documentation, "Authentication", "Errors", "API limits" and "
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,20 +17,24 @@ from sync.errors import (
     PermissionRefusedError,
     RefusedError,
     RetryError,
+    UnavailableError,
+    UnreadableError,
 )
-from sync.transport import Answer, Observed, Pacer
+from sync.transport import Accepted, Answer, Call, Observed, Pacer
+from sync.voucherify.address import is_voucherifys
 from sync.voucherify.instant import read_http_date
+from sync.voucherify.refusal import read_refusal, said
 
 API_VERSION = "v2018-08-01"
 CHANNEL = "holdersync"
 UNKNOWN_WAIT = 15.0
 """Seconds to wait after a 429 that does not say how long."""
 
-ERROR_KEY = re.compile(r"[a-z]+(_[a-z]+)*", re.ASCII)
-REQUEST_ID = re.compile(r"[a-z]{1,3}-[0-9a-f]{8,40}", re.ASCII)
 LONGEST_NUMBER = 10
 """Digits of a rate header: enough for an epoch in seconds, too few to leave the calendar."""
 
+LARGEST_CREATED = 1024 * 1024
+"""Bytes of an answer that tells what was created."""
 DOTS = frozenset({".", ".."})
 
 UNAUTHORIZED = 401
@@ -58,15 +61,8 @@ class Getter(Protocol):
     ) -> Reply:
         """Get what `judge` makes of an answer that it accepts."""
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What an error body says, as far as it says it."""
-
-    key: str
-    request: str
-    resource_type: str | None
-    resource_id: str | None
+    def send(self, call: Call, judge: Callable[[Answer], Accepted]) -> Accepted:
+        """Give what `judge` makes of an answer that it accepts."""
 
 
 def credentials(app_id: str, app_token: str) -> Mapping[str, str]:
@@ -109,43 +105,95 @@ class VoucherifyClient:
             RefusedError: any other answer that asking again would not change.
             UnavailableError: retries were used up.
         """
+        return self._transport.get(self._url(path), params, self._judge)
+
+    def post(self, path: Sequence[str], body: Mapping[str, object]) -> Reply:
+        """Post JSON to `/v1/` and the path's segments; raises as `get` does.
+
+        It is sent again only if it surely was not received, or was refused by a rate limit.
+        """
+        call = Call(
+            self._url(path),
+            method="POST",
+            headers={"Content-Type": "application/json"},
+            body=json.dumps(body).encode(),
+            repeats=False,
+            largest=LARGEST_CREATED,
+        )
+        return self._transport.send(call, self._judge_once)
+
+    def download(self, url: str, largest: int) -> bytes:
+        """Get a file of at most `largest` bytes from an address that an answer named.
+
+        Raises:
+            UnreadableError: the address is not Voucherify's; the credentials stay here.
+            FailedError: the file is longer, or its token is refused.
+            ParkError, RefusedError, UnavailableError: as `get` does.
+        """
+        if not is_voucherifys(url, self._base_url):
+            msg = "the address of an export's file is not Voucherify's, so it was not asked"
+            raise UnreadableError(msg, signature="address")
+        call = Call(url, headers={"Accept": "text/csv, text/plain, */*"}, largest=largest)
+        return self._transport.send(call, self._judge_file)
+
+    def _url(self, path: Sequence[str]) -> str:
         if not DOTS.isdisjoint(path):
             msg = "its id is made of dots, which can't stand in an address"
             raise FailedError(msg, signature="dots")
-        url = "/".join((self._base_url, "v1", *(quote(part, safe="") for part in path)))
-        return self._transport.get(url, params, self._judge)
+        return "/".join((self._base_url, "v1", *(quote(part, safe="") for part in path)))
 
     def _judge(self, answer: Answer) -> Reply:
+        self._require_accepted(answer)
+        return _reply(answer)
+
+    def _judge_once(self, answer: Answer) -> Reply:
+        try:
+            return self._judge(answer)
+        except RetryError as error:
+            if answer.status == TOO_MANY:
+                raise
+            msg = f"{error}; it may have been done, so it is not asked for again in this run"
+            raise UnavailableError(msg) from error
+
+    def _judge_file(self, answer: Answer) -> bytes:
+        try:
+            self._require_accepted(answer)
+        except CredentialsRefusedError as error:
+            # The key was good for the export itself: what is refused is the file's own token.
+            msg = f"Voucherify refused an export's file ({answer.status})"
+            raise FailedError(msg, signature="file") from error
+        return answer.body
+
+    def _require_accepted(self, answer: Answer) -> None:
         self._pacer.observe(observed(answer))
         if answer.status in {TOO_MANY, PLAN_EXCEEDED}:
             self._throttled(answer)
         if answer.status in SERVER_ERRORS or answer.status in RETRIED:
-            msg = f"Voucherify answered {_said(answer)}"
+            msg = f"Voucherify answered {said(answer)}"
             raise RetryError(msg, after=_seconds(answer.headers.get("Retry-After")))
         if answer.status in {UNAUTHORIZED, FORBIDDEN}:
             msg = (
-                f"Voucherify refused the key: {_said(answer)}. Check VOUCHERIFY_APP_ID and "
+                f"Voucherify refused the key: {said(answer)}. Check VOUCHERIFY_APP_ID and "
                 "VOUCHERIFY_APP_TOKEN, the key's role, and that VOUCHERIFY_REGION is the project's"
             )
             is_known = answer.status == FORBIDDEN
             raise (PermissionRefusedError if is_known else CredentialsRefusedError)(msg)
         if answer.status != 200:  # noqa: PLR2004
             refusal = read_refusal(answer)
-            msg = f"Voucherify answered {_said(answer)}"
+            msg = f"Voucherify answered {said(answer)}"
             raise RefusedError(
                 msg,
                 signature=f"{answer.status} {refusal.key}",
                 resource=(refusal.resource_type, refusal.resource_id),
             )
-        return _reply(answer)
 
     def _throttled(self, answer: Answer) -> None:
         if _is_cycle_used_up(answer):
             next_cycle = self._pacer.refuse_cycle()
-            msg = f"the billing cycle's calls are used up: {_said(answer)}"
+            msg = f"the billing cycle's calls are used up: {said(answer)}"
             raise ParkError(msg, by="cycle", resume_after=next_cycle)
         after = observed(answer).resets_in or UNKNOWN_WAIT
-        msg = f"Voucherify's rate limit was met: {_said(answer)}"
+        msg = f"Voucherify's rate limit was met: {said(answer)}"
         if after > self._max_wait:
             raise ParkError(msg, by="rate", resume_after=_in(after, answer))
         raise RetryError(msg, after=after)
@@ -179,26 +227,6 @@ def _is_cycle_used_up(answer: Answer) -> bool:
     )
 
 
-def read_refusal(answer: Answer) -> Refusal:
-    """Read an error body; one that is not Voucherify's gives the key `unknown`."""
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        body = None
-    fields = body if isinstance(body, Mapping) else {}
-
-    def text(name: str) -> str | None:
-        value = fields.get(name)
-        return value if isinstance(value, str) else None
-
-    return Refusal(
-        key=_shown(text("key"), ERROR_KEY),
-        request=_shown(text("request_id"), REQUEST_ID),
-        resource_type=text("resource_type"),
-        resource_id=text("resource_id"),
-    )
-
-
 def _reply(answer: Answer) -> Reply:
     try:
         body = json.loads(answer.body)
@@ -222,19 +250,6 @@ def _in(seconds: float, answer: Answer) -> datetime | None:
         return server_time + timedelta(seconds=seconds) if server_time else None
     except OverflowError:
         return None
-
-
-def _said(answer: Answer) -> str:
-    refusal = read_refusal(answer)
-    return f"{answer.status} {refusal.key} (request {refusal.request})"
-
-
-def _shown(text: str | None, form: re.Pattern[str]) -> str:
-    # Only what has the documented form goes into our own texts: anything else may be a token or a
-    # person's data that a body gives back.
-    if text and len(text) <= 60 and form.fullmatch(text):  # noqa: PLR2004
-        return text
-    return "unknown"
 
 
 def _count(text: str | None) -> int | None:

@@ -125,6 +125,19 @@ def test_holders_can_be_filtered(client, world, shared_code):
     assert [one["id"] for one in by_person["data"]] == [friend.holder_id]
 
 
+def test_the_filter_by_role_may_be_ignored_or_refused(start):
+    ignoring, refusing = (start(customers=60, role_filter=how) for how in ("ignored", "refused"))
+    code = next(
+        one.voucher_id for one in ignoring.playground.world.vouchers if one.campaign.is_referral
+    )
+    by_role = {"filters[holder_role][conditions][$is][0]": "NOBODY"}
+
+    assert ignoring.get(_path(code), **by_role).json() == ignoring.get(_path(code)).json()
+    assert ignoring.get(_path(code)).json()["total"] > 0
+    assert refusing.get(_path(code), **by_role).status_code == 400
+    assert refusing.get(_path(code)).status_code == 200
+
+
 def test_an_unknown_code_is_not_found(client):
     answer = client.get(_path("NO-SUCH-CODE"))
 

@@ -130,6 +130,10 @@ class Loopback:
                 super().setup()
                 loopback.connections += 1
 
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
             def do_GET(self):
                 loopback.requests.append((self.requestline, dict(self.headers)))
                 if reply(self.wfile, len(loopback.requests)) == "close":

@@ -7,7 +7,8 @@ import zlib
 
 import pytest
 
-from sync.errors import UnavailableError
+from sync.errors import FailedError, UnavailableError
+from sync.transport import Call
 
 LETTERS = random.Random(1)
 NOISE = LETTERS.randbytes(3_000_000)
@@ -137,6 +138,23 @@ def test_a_larger_body_is_refused(loopback, transport, judge, http):
 
     with pytest.raises(UnavailableError, match="the answer is larger than 70000 bytes"):
         transport(largest_body=70_000, attempts=1).get(server.url, [], judge)
+
+
+def test_a_call_may_allow_more(loopback, transport, judge, http):
+    server = loopback(answering(http(NOISE[:2_000])))
+    calls = transport(largest_body=100)
+
+    assert len(calls.send(Call(server.url, largest=2_000), judge).body) == 2_000
+
+
+def test_what_is_longer_than_a_call_allows_is_not_asked_for_again(loopback, transport, judge, http):
+    server = loopback(answering(http(NOISE[:2_000])))
+    calls = transport()
+
+    with pytest.raises(FailedError, match="larger than 1999 bytes"):
+        calls.send(Call(server.url, largest=1_999), judge)
+
+    assert calls.count.made == 1
 
 
 @pytest.mark.parametrize("status", [200, 429])

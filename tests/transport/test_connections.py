@@ -13,7 +13,7 @@ from urllib3.exceptions import MaxRetryError
 from urllib3.exceptions import SSLError as WrappedSslError
 
 from sync.errors import TellUserError, UnavailableError
-from sync.transport import CallCount
+from sync.transport import Call, CallCount
 
 URL = "https://api.example.test/v1/customers"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -175,6 +175,31 @@ def test_a_connection_that_nobody_takes_is_tried_again_and_then_left(transport, 
         address = f"127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(UnavailableError, match=r"no whole answer \(ConnectionError\)"):
             transport(attempts=2).get(f"http://{address}/", [], judge)
+
+
+@pytest.mark.parametrize("behave", [hang_up, reset, speak_no_http])
+def test_what_does_not_repeat_is_not_sent_again_once_it_may_have_been_received(
+    raw_server, transport, judge, behave
+):
+    calls = transport()
+    once = Call(f"http://{raw_server(behave)}/", method="POST", body=b"{}", repeats=False)
+
+    with pytest.raises(UnavailableError, match="may have been received"):
+        calls.send(once, judge)
+
+    assert calls.count == CallCount(made=1)
+
+
+def test_what_does_not_repeat_is_sent_again_where_nobody_takes_the_connection(transport, judge):
+    calls = transport()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    once = Call(f"http://127.0.0.1:{port}/", method="POST", body=b"{}", repeats=False)
+
+    with pytest.raises(UnavailableError, match="given up after 5 attempts"):
+        calls.send(once, judge)
+
+    assert calls.count.made == 5
 
 
 def test_a_server_without_tls_needs_a_person(raw_server, transport, judge):

@@ -11,6 +11,7 @@ from sync.playground import Playground
 from sync.transport import Transport
 from sync.voucherify import listed
 from sync.voucherify.client import VoucherifyClient, credentials
+from sync.voucherify.exports import CodeExport
 from sync.voucherify.holders import HolderReader
 from sync.voucherify.vouchers import CodeLister
 from tests.voucherify.conftest import FakePacer
@@ -19,8 +20,13 @@ NOW = datetime(2026, 11, 20, 12, 0, 30, 500_000, tzinfo=UTC)
 
 
 @pytest.fixture
-def playground():
-    with Playground(customers=150, seed=7, now=lambda: NOW) as running:
+def role_filter():
+    return "works"
+
+
+@pytest.fixture
+def playground(role_filter):
+    with Playground(customers=150, seed=7, now=lambda: NOW, role_filter=role_filter) as running:
         yield running
 
 
@@ -40,11 +46,11 @@ def client(playground):
     transport.close()
 
 
-def everyone(client, voucher_id):
+def everyone(reader, voucher_id):
     """Walk all pages; give the friends' holder ids and the number of rows."""
     found, rows, after = [], 0, None
     while True:
-        page = HolderReader(client).page(voucher_id, after)
+        page = reader.page(voucher_id, after)
         found += [each.holder_id for each in page.assignments]
         rows += page.rows
         after = page.next_after
@@ -63,14 +69,15 @@ def referral(world):
     return [one for one in world.vouchers if one.campaign.is_referral]
 
 
-def test_every_code_gives_its_friends_in_one_call(playground, client):
-    world = playground.world
+@pytest.mark.parametrize(("role_filter", "more"), [("works", 0), ("ignored", 0), ("refused", 1)])
+def test_every_code_gives_its_friends_in_one_call(playground, client, more):
+    world, reader = playground.world, HolderReader(client)
 
-    found = {one.voucher_id: everyone(client, one.voucher_id) for one in referral(world)}
+    found = {one.voucher_id: everyone(reader, one.voucher_id) for one in referral(world)}
 
     assert found == {each: friends(world, each) for each in found}
     assert any(found.values())
-    assert playground.counters().by_endpoint == {"holders": len(found)}
+    assert playground.counters().by_endpoint == {"holders": len(found) + more}
 
 
 def test_a_code_of_many_friends_is_walked_to_its_end(playground, client):
@@ -78,8 +85,16 @@ def test_a_code_of_many_friends_is_walked_to_its_end(playground, client):
     for one in playground.world.customers:
         playground.assign(one.customer_id, code)
 
-    assert everyone(client, code) == friends(playground.world, code)
+    assert everyone(HolderReader(client), code) == friends(playground.world, code)
     assert playground.counters().by_endpoint == {"holders": 3}
+
+
+def test_an_export_has_the_codes_that_the_list_has(playground, client):
+    found = CodeExport(client, lambda _: None).read()
+
+    assert found.server_time == NOW.replace(microsecond=0)
+    assert set(found.codes) == {each for page in CodeLister(client).pages() for each in page.codes}
+    assert playground.counters().by_endpoint == {"exports": 4, "vouchers": 1}
 
 
 def test_a_deleted_code_is_gone(playground, client):
