@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from datetime import datetime
+from typing import Generic, Protocol, TypeVar
 
 from sync.jobs.ports import Lister
 from sync.operate.stopping import stopped
@@ -68,28 +69,47 @@ class Gate:
             raise stopped()
 
 
-class ListingAside:
-    """Lists customers in another thread, so that a stop does not wait for a slow answer.
+Page = TypeVar("Page")
+Page_co = TypeVar("Page_co", covariant=True)
+
+
+class Pages(Protocol[Page_co]):
+    """Gives pages of a list."""
+
+    def pages(self, reached: datetime | None = None) -> Iterator[Page_co]:
+        """Give all pages, or those from a creation time on."""
+
+
+class PagesAside(Generic[Page]):
+    """Lists in another thread, so that a stop does not wait for a slow answer.
 
     Args:
         lister: asked there, one call at a time.
         executor: gives the thread.
     """
 
-    def __init__(self, lister: Lister, executor: Executor) -> None:
-        self._lister = lister
+    def __init__(self, lister: Pages[Page], executor: Executor) -> None:
+        self._pages = lister.pages
         self._executor = executor
 
-    def first_answer(self) -> CustomerPage:
-        """Ask as the lister does; raises as it does, or `ParkError` after a stop."""
-        return self._executor.submit(self._lister.first_answer).result()
-
-    def pages(self, reached: datetime | None = None) -> Iterator[CustomerPage]:
+    def pages(self, reached: datetime | None = None) -> Iterator[Page]:
         """Give pages as the lister does; raises as it does, or `ParkError` after a stop."""
-        pages = self._lister.pages(reached)
+        pages = self._pages(reached)
 
-        def following() -> CustomerPage | None:
+        def following() -> Page | None:
             return next(pages, None)
 
         while (page := self._executor.submit(following).result()) is not None:
             yield page
+
+
+class ListingAside(PagesAside[CustomerPage]):
+    """The same for customers."""
+
+    def __init__(self, lister: Lister, executor: Executor) -> None:
+        super().__init__(lister, executor)
+        self._lister = lister
+
+    def first_answer(self) -> CustomerPage:
+        """Ask as the lister does; raises as it does, or `ParkError` after a stop."""
+        return self._executor.submit(self._lister.first_answer).result()

@@ -9,12 +9,13 @@ from time import monotonic
 
 from sync.app.configured import Configured, now
 from sync.app.ground import Ground
-from sync.app.threads import Gate, ListingAside
+from sync.app.threads import Gate, ListingAside, PagesAside
 from sync.errors import NotNowError, TellUserError
+from sync.jobs.codes import LookRules
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
 from sync.jobs.held import HeldLookup
-from sync.jobs.parts import Parts, ReadRules
+from sync.jobs.parts import CodeParts, Parts, ReadRules
 from sync.jobs.planning import PlanRules
 from sync.jobs.ports import Watch
 from sync.ledger.budget import Allowance, Budget, Spent
@@ -27,7 +28,9 @@ from sync.transport import CallCount, Transport
 from sync.voucherify.activity import ActivityReader
 from sync.voucherify.client import VoucherifyClient, credentials
 from sync.voucherify.customers import CustomerLister
+from sync.voucherify.holders import HolderReader
 from sync.voucherify.redeemables import HoldingReader
+from sync.voucherify.vouchers import CodeLister
 
 WORKERS = 6
 """Threads that fetch; enough to hide the latency of any rate that a plan allows."""
@@ -57,6 +60,8 @@ class Voucherify:
     lister: CustomerLister
     reader: ActivityReader
     holdings: HoldingReader
+    codes: CodeLister
+    holders: HolderReader
     meter: CallMeter
     leave: Callable[[], None]
 
@@ -83,6 +88,8 @@ def voucherify(configured: Configured, counted_on: Ledger, stop: Stop) -> Iterat
             lister=CustomerLister(client),
             reader=ActivityReader(client, lenient=settings.validation == "lenient"),
             holdings=HoldingReader(client),
+            codes=CodeLister(client),
+            holders=HolderReader(client),
             meter=CallMeter(transport, budget),
             leave=gate.shut,
         )
@@ -130,6 +137,9 @@ def assembled(
                 now=now,
                 crm_executor=crm_executor,
                 held=HeldLookup(project.holdings, fetchers),
+                codes=CodeParts(
+                    PagesAside(project.codes, fetchers), project.holders, look_rules(configured)
+                ),
             )
         finally:
             # In order, nothing is under way any more; after a mistake of ours, something may be.
@@ -167,3 +177,12 @@ def delivery_rules(configured: Configured) -> DeliveryRules:
 def plan_rules(settings: Settings) -> PlanRules:
     """Give what the settings want of the plan."""
     return PlanRules(longest=settings.max_staleness, share=settings.share)
+
+
+def look_rules(configured: Configured) -> LookRules:
+    """Give what bounds the looks at codes."""
+    return LookRules(
+        in_line=IN_LINE,
+        longest=configured.settings.max_staleness,
+        gone_at_most=configured.at_most or 0,
+    )

@@ -6,14 +6,17 @@ customer's activity and validated there.
 
 from datetime import datetime
 
-from sync.errors import LeaveError, ParkError
+from sync.errors import LeaveError, ParkError, PermissionRefusedError, VendorChangedError
 from sync.jobs import planning
-from sync.jobs.listing import CustomerListReader, begin_of_all
+from sync.jobs.codes import CodeLooks, Looked
+from sync.jobs.listing import CodeListReader, CustomerListReader, begin_of_all
 from sync.jobs.parts import Parts
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
+from sync.ledger.codes import count_due, count_hinted, due, name_codes, name_codes_of_events
 from sync.ledger.scheduled import RunProgress
 from sync.model.allowance import next_day
+from sync.model.holding import Code
 
 
 class Candidates:
@@ -31,6 +34,7 @@ class Candidates:
         self._source = source
         self._tally = tally
         self._turn: planning.Turn | None = None
+        self._looked: Looked | None = None
         self.proven = False
         start = parts.start
         self._reading = RunProgress(
@@ -49,6 +53,7 @@ class Candidates:
             ParkError: a call may not be made now, or the run was asked to stop.
         """
         self._list()
+        self._list_codes()
         self._set_horizon()
         self._name()
         self._take()
@@ -56,21 +61,45 @@ class Candidates:
 
     def settled(self) -> None:
         """Account for what was spent; say so if not all were asked who are due."""
-        parts, turn = self._parts, self._turn
+        parts, turn, codes = self._parts, self._turn, self._looked
         if turn is None:
             return
-        made = parts.meter.count().made
-        planning.end(parts.ledger, turn, made, watched=0.0, vanished=0, now=parts.now())
-        waiting = self._reading.still_due(listed=self._source.lists)
-        if waiting:
-            self._tally.waiting(waiting)
-            self._tally.stopped(self._not_yet(waiting))
+        planning.end(
+            parts.ledger,
+            turn,
+            parts.meter.count().made,
+            watched=codes.watched if codes else 0.0,
+            vanished=codes.codes.vanished if codes else 0,
+            now=parts.now(),
+        )
+        customers = self._reading.still_due(listed=self._source.lists)
+        self._tally.waiting(customers)
+        due = count_due(parts.ledger, parts.start.started_at) if self._source.codes else 0
+        if customers or due:
+            self._tally.stopped(self._not_yet(customers, due))
 
     def _list(self) -> None:
         if self._source.lists:
             listing = CustomerListReader(self._parts, self._reading, self._tally)
             listing.read()
             self.proven |= listing.answered
+
+    def _list_codes(self) -> None:
+        source, ledger = self._source, self._parts.ledger
+        if not source.codes:
+            return
+        if source.lists_codes:
+            listing = CodeListReader(self._parts, self._tally)
+            try:
+                listing.read()
+            except PermissionRefusedError as error:
+                # Whoever is known otherwise can still be asked.
+                self._tally.stopped(error)
+            self.proven |= listing.answered
+        for batch in batches(source.code_ids or ()):
+            named = [Code(each, None, None) for each in batch]
+            name_codes(ledger, named, self._parts.now())
+        name_codes_of_events(ledger)
 
     def _set_horizon(self) -> None:
         """Take the horizon from the ledger; if nothing has set it yet, a call is made for it."""
@@ -92,22 +121,53 @@ class Candidates:
 
     def _take(self) -> None:
         parts, source = self._parts, self._source
-        hinted = self._reading.select_hinted()
         self._turn = planning.begin(
             parts.ledger, source, parts.plan_rules, parts.meter, parts.now()
         )
+        hinted = self._reading.select_hinted()
+        if source.codes:
+            hinted += count_hinted(parts.ledger)
         taken = planning.chosen(parts.ledger, source, self._turn, hinted=hinted)
+        if source.codes:
+            self._look(self._turn, taken.codes)
+            self._reading.select_hinted()
         self._reading.select_next(taken.holding, taken.others, listed=source.lists)
+
+    def _look(self, turn: planning.Turn, at_most: int) -> None:
+        """Look at codes; what ends more than that is raised once it is accounted for."""
+        parts = self._parts
+        looks = CodeLooks(
+            parts.codes.reader,
+            parts.ledger,
+            parts.start.run_id,
+            parts.executor,
+            parts.codes.rules,
+            shop=turn.shop,
+            price=turn.price,
+            now=parts.now,
+            watch=parts.watch,
+        )
+        self._tally.begins(lambda: self._tally.looked(looks.so_far()))
+        codes = due(parts.ledger, at_most, parts.start.started_at)
+        self._looked = looks.look(codes, proven=self.proven)
+        self._tally.looked(self._looked)
+        self.proven |= self._looked.codes.looked > 0
+        stopped_by = self._looked.stopped_by
+        if isinstance(stopped_by, VendorChangedError):
+            # The lists of holders can't be read any more; customers' activities may still be.
+            self._tally.stopped(stopped_by)
+        elif stopped_by is not None:
+            raise stopped_by
 
     def _due(self, holding: int, now: datetime) -> float:
         return self._turn.due(holding, now) if self._turn else now.timestamp()
 
-    def _not_yet(self, waiting: int) -> ParkError:
+    def _not_yet(self, customers: int, codes: int) -> ParkError:
         left = self._parts.meter.spent().left_today
+        tomorrow = next_day(self._parts.now())
         msg = (
-            f"{waiting} customers are due and could not be asked: the calls that the plan has for "
-            "this run are spent. The next runs go on; holdersync plan tells how long that takes"
+            f"{customers} customers and {codes} codes are due and could not be asked: the calls "
+            "that the plan has for this run are spent. The next runs go on; holdersync plan tells "
+            "how long that takes"
         )
-        return ParkError(
-            msg, by="budget", resume_after=None if left else next_day(self._parts.now())
-        )
+        return ParkError(msg, by="budget", resume_after=None if left else tomorrow)

@@ -47,25 +47,25 @@ def shown(customer_id: CustomerId) -> str:
     return f"with the given id sha256:{hashlib.sha256(customer_id.encode()).hexdigest()[:12]}"
 
 
-def too_many_gone(gone: int, found: int, at_most: int) -> ParkError | None:
+def too_many_gone(gone: int, found: int, at_most: int, what: str = "customers") -> ParkError | None:
     """Hold back deletions that may be an error, until a person says that they are none.
 
-    `gone` customers are said to be deleted and `found` were read; a person allows `at_most`.
+    `gone` of `what` are said to be deleted and `found` were read; a person allows `at_most`.
     """
     if gone < SAME_IN_A_ROW or gone <= max(found, at_most):
         return None
     msg = (
-        f"{gone} customers, more than were found, are said to be deleted; none of that was stored. "
+        f"{gone} {what}, more than were found, are said to be deleted; none of that was stored. "
         f"If it is right, say so: --allow {gone}"
     )
     return ParkError(msg, by="brake")
 
 
-def nobody_found(gone: int, found: int, at_most: int) -> ParkError | None:
+def nobody_found(gone: int, found: int, at_most: int, what: str = "customers") -> ParkError | None:
     """End a reading that finds only deletions: each further call would be for nothing."""
     if gone < NOBODY_FOUND or found or at_most:
         return None
-    return too_many_gone(gone, found, at_most)
+    return too_many_gone(gone, found, at_most, what)
 
 
 def too_many_alike(error: LeaveError) -> HoldersyncError:

@@ -8,9 +8,11 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from sync.errors import LeaveError, UnreadableError
 from sync.jobs.parts import Parts
 from sync.jobs.tally import Tally
+from sync.ledger.codes import name_codes
 from sync.ledger.listing import Listed, Listing, listing_to_do, read_listing
 from sync.ledger.scheduled import RunProgress
 from sync.voucherify.customers import CustomerPage
+from sync.voucherify.vouchers import CodePage
 
 PART_OF_CALLS = 10
 """The list takes one call in so many at most, of those that may still be made today."""
@@ -147,6 +149,22 @@ class CustomerListReader(ListReader[CustomerPage]):
         stored = self._reading.select_listed(page.customer_ids, page.invalid, listing)
         self._tally.dead_lettered(stored.invalid)
         return len(page.customer_ids)
+
+
+class CodeListReader(ListReader[CodePage]):
+    """Takes referral codes from List Vouchers."""
+
+    of = "codes"
+
+    def _from(self, place: datetime | None) -> Iterator[CodePage]:
+        return self._parts.codes.lister.pages(place)
+
+    def _take(self, page: CodePage, listing: Listing) -> int:
+        name_codes(self._parts.ledger, page.codes, self._parts.now(), listing)
+        if page.invalid_rows:
+            told = f"{page.invalid_rows} referral codes in the list have no usable id"
+            self._tally.not_known(f"{told}, so nobody can ask who holds them")
+        return 0
 
 
 def _stuck(of: Listed, place: datetime | None) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sync.crm.adapter import Destination
+from sync.jobs.codes import LookRules
 from sync.jobs.collect import CollectRules
 from sync.jobs.deliver import DeliveryRules
 from sync.jobs.held import HeldLookup
 from sync.jobs.planning import PlanRules
-from sync.jobs.ports import Lister, Meter, PageReader, Watch
+from sync.jobs.ports import CodePages, HolderPages, Lister, Meter, PageReader, Watch
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
 
@@ -22,6 +23,15 @@ class ReadRules:
 
     lookback: timedelta
     initial_lookback: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CodeParts:
+    """What lists referral codes, reads who holds them, and bounds that."""
+
+    lister: CodePages
+    reader: HolderPages
+    rules: LookRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +58,6 @@ class Parts:
     deliver_lock: Callable[[], AbstractContextManager[None]]
     watch: Watch
     now: Callable[[], datetime]
+    codes: CodeParts
     crm_executor: Executor | None = None
     held: HeldLookup | None = None

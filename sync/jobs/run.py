@@ -167,6 +167,7 @@ def known(parts: Parts, tally: Tally) -> Summary:
         finished_at=parts.now(),
         destination=parts.start.destination,
         customers=tally.customers,
+        codes=tally.codes,
         calls=CallCounts(
             made=count.made,
             retried=count.retried,

@@ -5,12 +5,14 @@ from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from sync.errors import HoldersyncError, LeaveError, ParkError
+from sync.jobs.codes import Looked
 from sync.jobs.collect import Collected
 from sync.jobs.deliver import Delivered
 from sync.ledger.budget import Spent
 from sync.ledger.runs import RunKind, RunStart
 from sync.model.summary import (
     CallCounts,
+    CodeCount,
     CustomerCount,
     EventCount,
     OutcomeCount,
@@ -57,6 +59,7 @@ class Tally:
         self.problems: list[str] = []
         self.reasons: set[int] = set()
         self.parked: ParkError | None = None
+        self.codes = CodeCount()
         self.new_letters = 0
         self.held_back: dict[str, int] = {}
         self.delivery_ended = False
@@ -102,6 +105,21 @@ class Tally:
         if missed and not isinstance(collected.stopped_by, ParkError):
             self.reasons.add(UNAVAILABLE)
             self._tell(f"{missed} customers were not read in this run")
+
+    def looked(self, looked: Looked) -> None:
+        """Take in what the looks at codes did; what ends more than them is raised by the job."""
+        self._take_in = None
+        self.codes = looked.codes
+        self.dead_lettered(looked.new_letters)
+        for error in (looked.doubted, looked.forbidden):
+            if error is not None:
+                self.stopped(error)
+        for failure in looked.failures:
+            self._tell(failure)
+        missed = looked.codes.failed + looked.codes.left
+        if missed and not isinstance(looked.stopped_by, ParkError):
+            self.reasons.add(UNAVAILABLE)
+            self._tell(f"{missed} codes were not looked at in this run")
 
     def waiting(self, number: int) -> None:
         """Take in customers who are due and had no calls left in this run."""

@@ -181,6 +181,15 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
         return open_letter(connection, f"code:{code.voucher_id}", "code", reason, **fields)
 
 
+def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: datetime) -> None:
+    """Look at these no sooner than at a time; nothing was learned of them."""
+    with ledger.transaction() as connection:
+        for start in range(0, len(voucher_ids), AT_ONCE):
+            these = codes.c.voucher_id.in_(voucher_ids[start : start + AT_ONCE])
+            later = {"due_at": until.timestamp(), "hinted_at": None}
+            connection.execute(update(codes).where(these).values(later))
+
+
 def still_hinted(began: datetime) -> ColumnElement[datetime]:
     """Give what `codes.hinted_at` becomes after a look that began at a time."""
     return case((codes.c.hinted_at > began, codes.c.hinted_at), else_=null())

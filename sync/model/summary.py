@@ -31,6 +31,22 @@ class CustomerCount:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeCount:
+    """Referral codes: looked at, read to the end of their list, deleted, failed, left.
+
+    `selected` are those whose look began, `vanished` the holders who were missing.
+    """
+
+    selected: int = 0
+    looked: int = 0
+    walked: int = 0
+    vanished: int = 0
+    gone: int = 0
+    failed: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CallCounts:
     """Calls to Voucherify: sent (retries included), retries, 429s; our count of the cycle.
 
@@ -83,6 +99,7 @@ class Summary:
     finished_at: datetime
     destination: str | None
     customers: CustomerCount = field(default_factory=CustomerCount)
+    codes: CodeCount = field(default_factory=CodeCount)
     calls: CallCounts = field(default_factory=CallCounts)
     events: EventCount = field(default_factory=EventCount)
     outcomes: OutcomeCount = field(default_factory=OutcomeCount)

@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from sync.errors import ParkError
+from sync.jobs.codes import LookRules
 from sync.jobs.collect import Collector, CollectRules
 from sync.jobs.deliver import Deliverer, DeliveryRules
 from sync.jobs.enough import NO_STREAK
-from sync.jobs.parts import Parts, ReadRules
+from sync.jobs.parts import CodeParts, Parts, ReadRules
 from sync.jobs.planning import PlanRules
 from sync.ledger.budget import Spent
 from sync.ledger.deliveries import Deliveries
@@ -85,6 +86,7 @@ class Shop:
         self.read_rules = ReadRules(HOUR, timedelta(days=30))
         self.collect_rules = CollectRules(in_line=4, on_gone="dead-letter")
         self.delivery_rules = DeliveryRules(at_most=500, not_found_for=timedelta(days=7))
+        self.look_rules = LookRules(in_line=4, longest=timedelta(days=7))
         self.plan_rules = PlanRules(longest=timedelta(days=7), share=Share(60_000, 1))
         self.runs = 0
         self._ever_listed = set()
@@ -109,6 +111,7 @@ class Shop:
             deliver_lock=partial(self.locks.held, "deliver"),
             watch=self.watch,
             now=self.clock,
+            codes=CodeParts(self.voucherify, self.voucherify, self.look_rules),
         )
 
     @property
