@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 
 from sync.jobs.ports import Meter
 from sync.jobs.selection import (
+    Demand,
     Portions,
     customer_wait,
     demand,
@@ -28,7 +30,7 @@ from sync.ledger.planning import (
     save_planned,
 )
 from sync.model.allowance import Share
-from sync.model.planning import Price, Shop
+from sync.model.planning import CodeHistory, Price, Shop
 
 REPRICE_AFTER = 6 * 3_600.0
 """Seconds: what candidates need changes slowly, and to add it up takes a while for a million."""
@@ -101,7 +103,7 @@ def chosen(ledger: Ledger, source: CustomerSource, turn: Turn, *, hinted: int) -
         due_codes(ledger, allowance) if source.codes else (),
         due_customers(ledger, allowance),
         count_others(ledger, allowance, listed=source.lists) if source.lists else 0,
-        beside=source.codes or source.crm,
+        beside=is_beside(source),
     )
 
 
@@ -121,6 +123,25 @@ def end(
     )
 
 
+def demand_of(
+    ledger: Ledger,
+    source: CustomerSource,
+    shop: Shop,
+    *,
+    new_codes: int = 0,
+    new_customers: int = 0,
+) -> Demand:
+    """Add up what the source's candidates need; `new_…` are said to be there and not known yet."""
+    holding, others = count_customers(ledger, listed=source.lists)
+    codes = chain(code_histories(ledger) if source.codes else (), repeat(CodeHistory(1), new_codes))
+    return demand(codes, shop, holding=holding, others=others + new_customers)
+
+
+def is_beside(source: CustomerSource) -> bool:
+    """Tell whether something cheaper than their own activity tells who holds something."""
+    return source.codes or source.crm
+
+
 def _priced(  # noqa: PLR0917 - all of it is what a price rests on
     ledger: Ledger,
     source: CustomerSource,
@@ -131,13 +152,11 @@ def _priced(  # noqa: PLR0917 - all of it is what a price rests on
 ) -> Planned:
     mark_seen(ledger, covered=source.codes)
     shop = before.shop if before else Shop()
-    holding, others = count_customers(ledger, listed=source.lists)
-    codes = code_histories(ledger) if source.codes else ()
     found = price(
-        demand(codes, shop, holding=holding, others=others),
+        demand_of(ledger, source, shop),
         per_day,
         rules.longest.total_seconds(),
-        beside=source.codes or source.crm,
+        beside=is_beside(source),
     )
     if before is None:
         return Planned(found, at, shop, at, per_day, at)

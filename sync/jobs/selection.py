@@ -53,12 +53,14 @@ class Demand:
 
     Args:
         calls: per class of sqrt(cost / rate), the calls of one look at each of its candidates.
+        of_codes: the same of codes alone; the rest are customers who hold something.
         news: holders that are to be expected to vanish from the codes, per second; each is a call.
         holding: customers who are known to hold what no code in here covers.
         others: customers who were never seen to hold anything.
     """
 
     calls: Mapping[int, float] = field(default_factory=dict)
+    of_codes: Mapping[int, float] = field(default_factory=dict)
     codes: int = 0
     news: float = 0.0
     holding: int = 0
@@ -134,10 +136,11 @@ def demand(codes: Iterable[CodeHistory], shop: Shop, *, holding: int, others: in
         calls[of_class] = calls.get(of_class, 0.0) + each.cost
         count += 1
         news += rate
+    of_codes = dict(calls)
     if holding:
         of_class = floor(log2(sqrt(1 / shop.rate)) * STEPS)
         calls[of_class] = calls.get(of_class, 0.0) + holding
-    return Demand(calls, count, news, holding, others)
+    return Demand(calls, of_codes, count, news, holding, others)
 
 
 def price(of: Demand, calls_a_day: float, longest: float, *, beside: bool) -> Price:

@@ -1,0 +1,160 @@
+"""What a schedule costs and what it is worth: pure but for `asked`, which may take two calls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import ceil
+
+from sync.jobs.planning import demand_of
+from sync.jobs.ports import CodePages, Lister
+from sync.jobs.selection import (
+    FOR_LOOKS,
+    Demand,
+    calls_a_day,
+    expected_delay,
+    least_delay,
+    planned_calls,
+    price,
+)
+from sync.jobs.sources import CustomerSource
+from sync.ledger.ledger import Ledger
+from sync.ledger.listing import read_listing
+from sync.ledger.planning import read_planned
+from sync.model.planning import DAY, Price, Shop
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What is to be judged.
+
+    Args:
+        interval: between two runs.
+        calls_a_day: what the share of the cycle has for a day.
+        cycle_days: days of the billing cycle.
+        longest: HOLDERSYNC_MAX_STALENESS.
+        lists: lists that each run goes on with, a call each at the least.
+        named: customers that a person named; each run asks them all.
+        beside: codes or the CRM tell who holds something.
+    """
+
+    interval: timedelta
+    calls_a_day: float
+    cycle_days: int
+    longest: timedelta
+    lists: int
+    named: int
+    beside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What comes of a schedule; delays are seconds, from an unassignment to the run that reads it.
+
+    Args:
+        calls: calls a day, by purpose.
+        mean: of what was seen to be held; None if nothing is.
+        least: what no plan with these calls gets below, waiting for the next run not counted.
+        worst: of what was seen to be held.
+        sweep: how long it takes to read everybody else once; None if nobody else is.
+        kept: whether HOLDERSYNC_MAX_STALENESS is kept.
+        needed: calls a cycle that would keep it.
+        shortest: the shortest interval that the share can pay; None if none can be.
+    """
+
+    calls: Mapping[str, float]
+    calls_a_day: float
+    mean: float | None
+    least: float | None
+    worst: float | None
+    sweep: float | None
+    kept: bool
+    needed: int
+    shortest: timedelta | None
+    fits: bool
+
+    @property
+    def spent_a_day(self) -> float:
+        """All calls of a day."""
+        return sum(self.calls.values())
+
+
+def forecast(of: Demand, at: Schedule) -> Forecast:
+    """Say what a schedule costs, and what it is worth."""
+    runs = DAY / at.interval.total_seconds()
+    a_run = at.lists + at.named
+    for_looks = at.calls_a_day - max(0.0, runs * a_run - (1 - FOR_LOOKS) * at.calls_a_day)
+    paid = price(of, for_looks, at.longest.total_seconds(), beside=at.beside)
+    shortest = _shortest(at, a_run, of.news * DAY)
+    is_seen = bool(of.calls)
+    waits = at.interval.total_seconds() / 2
+    return Forecast(
+        calls=_purposes(of, paid, at, runs),
+        calls_a_day=at.calls_a_day,
+        mean=expected_delay(of, paid) + waits if is_seen else None,
+        least=least_delay(of, planned_calls(of, for_looks)) if is_seen else None,
+        worst=paid.longest + at.interval.total_seconds() if is_seen else None,
+        sweep=paid.sweep if of.others else None,
+        kept=paid.longest <= at.longest.total_seconds(),
+        needed=_needed(of, at, runs * a_run),
+        shortest=shortest,
+        fits=shortest is not None and at.interval >= shortest,
+    )
+
+
+def _purposes(of: Demand, paid: Price, at: Schedule, runs: float) -> Mapping[str, float]:
+    codes = replace(of, calls=of.of_codes, holding=0, others=0)
+    looks = calls_a_day(replace(codes, news=0.0), paid)
+    seen = calls_a_day(replace(of, news=0.0, others=0), paid)
+    return {
+        "lists": runs * at.lists,
+        "named": runs * at.named,
+        "codes": looks,
+        "vanished": of.news * DAY,
+        "holding": seen - looks,
+        "sweep": of.others / paid.sweep * DAY if of.others else 0.0,
+    }
+
+
+def _shortest(at: Schedule, a_run: int, news: float) -> timedelta | None:
+    """Give the shortest interval, in whole minutes: what runs cost at least must be paid."""
+    left = at.calls_a_day - news
+    if not a_run:
+        return timedelta(seconds=MINUTE)
+    if left <= 0:
+        return None
+    minutes = ceil(a_run / left * DAY / MINUTE)
+    return timedelta(seconds=MINUTE * max(1, minutes))
+
+
+def _needed(of: Demand, at: Schedule, for_runs: float) -> int:
+    """Give the calls of a cycle with which everybody is seen within the longest wait."""
+    a_day = sum(of.calls.values()) / at.longest.total_seconds() * DAY
+    part = (a_day + of.news * DAY) / FOR_LOOKS / (0.9 if of.others else 1.0)
+    return ceil((part + for_runs) * at.cycle_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Who and what a source names, as far as it is known; `calls` were made to hear of it."""
+
+    of: Demand
+    named: int
+    calls: int
+
+
+def asked(
+    ledger: Ledger, source: CustomerSource, customers: Lister, codes: CodePages
+) -> Candidates:
+    """Count the candidates; a list that no run has read yet is asked for its total, by one call."""
+    planned = read_planned(ledger)
+    shop = planned.shop if planned else Shop()
+    calls = new_customers = new_codes = 0
+    if source.lists and read_listing(ledger, "customers") is None:
+        new_customers, calls = customers.first_answer().total or 0, calls + 1
+    if source.lists_codes and read_listing(ledger, "codes") is None:
+        first = next(iter(codes.pages()), None)
+        new_codes, calls = (first.total or 0 if first else 0), calls + 1
+    of = demand_of(ledger, source, shop, new_codes=new_codes, new_customers=new_customers)
+    return Candidates(of, len(set(source.ids or ())), calls)
