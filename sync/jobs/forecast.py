@@ -15,6 +15,7 @@ from sync.jobs.selection import (
     least_delay,
     planned_calls,
     price,
+    sweep_part,
 )
 from sync.jobs.sources import CustomerSource
 from sync.ledger.ledger import Ledger
@@ -131,8 +132,9 @@ def _shortest(at: Schedule, a_run: int, news: float) -> timedelta | None:
 def _needed(of: Demand, at: Schedule, for_runs: float) -> int:
     """Give the calls of a cycle with which everybody is seen within the longest wait."""
     a_day = sum(of.calls.values()) / at.longest.total_seconds() * DAY
-    part = (a_day + of.news * DAY) / FOR_LOOKS / (0.9 if of.others else 1.0)
-    return ceil((part + for_runs) * at.cycle_days)
+    for_seen = 1 - sweep_part(of, beside=at.beside)
+    looks = (a_day / for_seen if for_seen else 0.0) + of.news * DAY
+    return ceil((looks / FOR_LOOKS + for_runs) * at.cycle_days)
 
 
 @dataclass(frozen=True, slots=True)

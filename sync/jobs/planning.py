@@ -103,7 +103,7 @@ def chosen(ledger: Ledger, source: CustomerSource, turn: Turn, *, hinted: int) -
         due_codes(ledger, allowance) if source.codes else (),
         due_customers(ledger, allowance),
         count_others(ledger, allowance, listed=source.lists) if source.lists else 0,
-        beside=is_beside(source),
+        turn.price.part,
     )
 
 

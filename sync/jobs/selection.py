@@ -38,9 +38,11 @@ FOR_LOOKS = 0.9
 LEAST_FOR_LOOKS = 0.1
 """Part of a day's calls that looks have in any case, however much there is to be read."""
 SWEEP_BESIDE = 0.1
-SWEEP_ALONE = 0.5
-"""Part of the planned calls for customers who were never seen to hold anything: little where codes
-or the CRM tell who holds something, half where only these very reads find it out."""
+"""Part of the planned calls for customers who were never seen to hold anything, where codes or the
+CRM tell who does."""
+FAVOUR = 5.0
+"""Where only their own activity tells that, whoever is known to hold something is read so many
+times as often as whoever is not: an unassignment follows an assignment."""
 
 STEPS = 8
 """Classes of stretches per doubling; a class is 9 % wide."""
@@ -150,12 +152,21 @@ def price(of: Demand, calls_a_day: float, longest: float, *, beside: bool) -> Pr
     can keep takes its place; `plan` says so.
     """
     planned = planned_calls(of, calls_a_day)
-    part = SWEEP_BESIDE if beside else SWEEP_ALONE
-    for_sweep = 0.0 if not of.others else planned if not of.calls else planned * part
+    part = sweep_part(of, beside=beside)
+    for_sweep = planned * part
     per_second = (planned - for_sweep) / DAY
     sweep = of.others / for_sweep * DAY if for_sweep else longest
     kept = max(longest, _calls(of) / per_second if of.calls else 0.0)
-    return Price(_stretch(of, per_second, kept), kept, sweep)
+    return Price(_stretch(of, per_second, kept), kept, sweep, part)
+
+
+def sweep_part(of: Demand, *, beside: bool) -> float:
+    """Give the part of the calls for customers who were never seen to hold anything."""
+    if not of.others or not of.calls:
+        return float(bool(of.others))
+    if beside or of.of_codes:
+        return SWEEP_BESIDE
+    return of.others / (of.others + FAVOUR * of.holding)
 
 
 def planned_calls(of: Demand, calls_a_day: float) -> float:
@@ -206,15 +217,13 @@ def portions(
     codes: Sequence[tuple[float, float]],
     holding: Sequence[tuple[float, float]],
     others: int,
-    *,
-    beside: bool,
+    part: float,
 ) -> Portions:
     """Divide what a run may spend: to those known to hold something by when they are due.
 
     `codes` and `holding` are when each is due, in order, and its calls. The others have their own
-    part, so that neither line keeps the other waiting; what one does not need is the other's.
+    `part`, so that neither line keeps the other waiting; what one does not need is the other's.
     """
-    part = SWEEP_BESIDE if beside else SWEEP_ALONE
     left = float(allowance - min(others, ceil(allowance * part)))
     taken = {"codes": 0, "holding": 0}
     merged = heapq.merge(

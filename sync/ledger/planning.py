@@ -42,7 +42,7 @@ def read_planned(ledger: Ledger) -> Planned | None:
     if row is None:
         return None
     return Planned(
-        price=Price(row.stretch, row.longest, row.sweep),
+        price=Price(row.stretch, row.longest, row.sweep, row.part),
         priced_at=row.priced_at,
         shop=Shop(row.watched, row.vanished),
         shop_at=row.shop_at,

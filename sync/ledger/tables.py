@@ -103,6 +103,7 @@ planning = Table(
     Column("stretch", Float, nullable=False),
     Column("longest", Float, nullable=False),
     Column("sweep", Float, nullable=False),
+    Column("part", Float, nullable=False),
     Column("priced_at", Float, nullable=False),
     Column("watched", Float, nullable=False),
     Column("vanished", Float, nullable=False),

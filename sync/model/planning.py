@@ -48,8 +48,10 @@ class Price:
         stretch: seconds between looks at a candidate whose sqrt(cost / rate) is 1.
         longest: seconds that nobody who is known to hold something waits longer than.
         sweep: seconds between two reads of a customer who was never seen to hold anything.
+        part: of the calls, that these reads have.
     """
 
     stretch: float
     longest: float
     sweep: float
+    part: float

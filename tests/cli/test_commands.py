@@ -40,7 +40,16 @@ def test_json_is_exactly_one_object_with_the_documented_fields(shop):
     assert result.out.count("\n") == 1
     assert list(summary) == [
         *("run_id", "kind", "result", "parked_by", "started_at", "finished_at", "destination"),
-        *("customers", "calls", "events", "outcomes", "pending", "dead_letters", "resume_after"),
+        *(
+            "customers",
+            "codes",
+            "calls",
+            "events",
+            "outcomes",
+            "pending",
+            "dead_letters",
+            "resume_after",
+        ),
     ]
 
 

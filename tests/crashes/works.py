@@ -31,6 +31,7 @@ FIRST = (
     Work("statement: schema", "first", 15),
     Work("statement: insert alembic_version", "first"),
     Work("statement: update alembic_version", "first"),
+    Work("statement: insert _alembic_tmp_dead_letters", "first", only="sqlite"),
     Work("commit: create_or_open", "first"),
     Work("statement: insert project", "first"),
     Work("commit: Ledger.bind", "first"),
@@ -38,6 +39,7 @@ FIRST = (
     Work("commit: admit", "first"),
     Work("commit: Ledger.set_horizon", "first"),
     Work("commit: RunProgress.select_listed", "first"),
+    Work("commit: mark_seen", "first"),
 )
 """In the order in which an empty ledger meets them: most can be reached once only."""
 
@@ -57,6 +59,9 @@ NEWS = (
     Work("call: listing", "news"),
     Work("statement: insert customers", "news"),
     Work("statement: update project", "news", 2),
+    Work("statement: insert planning", "news", 2),
+    Work("commit: save_planned", "news", 2),
+    Work("commit: RunProgress.select_hinted", "news"),
     Work("commit: RunProgress.select_next", "news"),
     Work("call: activity", "news", CUSTOMERS),
     Work("statement: insert assignments", "news", CUSTOMERS),

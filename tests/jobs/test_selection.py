@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.jobs.selection import (
+    FAVOUR,
     FOR_LOOKS,
     SWEEP_BESIDE,
+    Portions,
     calls_a_day,
     code_need,
     code_rate,
@@ -20,6 +22,7 @@ from sync.jobs.selection import (
     least_delay,
     looked,
     planned_calls,
+    portions,
     price,
     refilled,
     shop_looked,
@@ -28,7 +31,7 @@ from sync.model.planning import DAY, CodeHistory, Price, Shop
 
 SHOP = Shop(watched=1_000 * DAY, vanished=20)
 WEEK = 7 * DAY
-PRICE = Price(stretch=1.0, longest=WEEK, sweep=30 * DAY)
+PRICE = Price(stretch=1.0, longest=WEEK, sweep=30 * DAY, part=0.1)
 
 histories = st.builds(
     CodeHistory,
@@ -57,7 +60,7 @@ def test_a_look_that_costs_four_times_as_much_is_made_half_as_often():
 
 @given(histories, st.floats(1e-3, 1e9), st.floats(1, 1e7))
 def test_nobody_waits_longer_than_the_longest(history, stretch, longest):
-    at = Price(stretch, longest, sweep=longest)
+    at = Price(stretch, longest, sweep=longest, part=0.1)
 
     assert 0 < code_wait(history, SHOP, at) <= longest
     assert 0 < customer_wait(3, SHOP, at) <= longest
@@ -153,6 +156,25 @@ def test_a_sweep_that_is_alone_has_all_calls():
     of = demand([], SHOP, holding=0, others=9_000)
 
     assert isclose(price(of, 1_000, WEEK, beside=False).sweep, 10 * DAY)
+
+
+def test_whoever_holds_something_is_read_more_often_than_others_but_not_all_the_time():
+    of = demand([], SHOP, holding=4, others=36)
+
+    at = price(of, 12, 365 * DAY, beside=False)
+
+    assert isclose(at.sweep / customer_wait(1, SHOP, at), FAVOUR, rel_tol=0.1)
+
+
+def test_neither_line_keeps_the_other_waiting_and_what_one_leaves_is_the_others():
+    codes = [(float(each), 1.0) for each in range(100)]
+    holding = [(each + 0.5, 1.0) for each in range(100)]
+
+    assert portions(20, codes, holding, 500, 0.1) == Portions(9, 9, 2)
+    assert portions(20, codes, [], 1, 0.1) == Portions(19, 0, 1)
+    assert portions(20, codes[:3], [], 500, 0.1) == Portions(3, 0, 17)
+    assert portions(1, codes, holding, 500, 0.1) == Portions(1, 0, 0)
+    assert portions(20, [(0.0, 15.0), (1.0, 15.0)], [], 500, 0.1) == Portions(1, 0, 5)
 
 
 def test_classes_are_narrow_enough_for_the_delay_that_is_told():

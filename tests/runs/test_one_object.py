@@ -12,7 +12,16 @@ from sync.voucherify.activity import ActivityReader
 WINDOW = ("--from", "2020-01-01", "--to", "2026-01-01")
 FIELDS = [
     *("run_id", "kind", "result", "parked_by", "started_at", "finished_at", "destination"),
-    *("customers", "calls", "events", "outcomes", "pending", "dead_letters", "resume_after"),
+    *(
+        "customers",
+        "codes",
+        "calls",
+        "events",
+        "outcomes",
+        "pending",
+        "dead_letters",
+        "resume_after",
+    ),
 ]
 JOBS = pytest.mark.parametrize("job", [("run",), ("backfill", *WINDOW)], ids=["run", "backfill"])
 

@@ -162,12 +162,12 @@ class Command:
             on_a_copy(ready) as ground,
             assembled(ready, ground, start, stop, QuietWatch(stop)) as parts,
         ):
-            self.ended.report = run(parts, CustomerSource(EVERYBODY))
+            self.ended.report = run(parts, CustomerSource(EVERYBODY, lists=True))
         return self.ended.report.exit_code
 
     def _reads(self, ready):
         start = self._start(ready, self.ended.kind)
-        stop, source = self._stop, CustomerSource(EVERYBODY)
+        stop, source = self._stop, CustomerSource(EVERYBODY, lists=True)
         with (
             for_real(ready, self.ended.kind) as ground,
             self._alone(),

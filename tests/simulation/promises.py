@@ -44,6 +44,7 @@ class Promises:
         self._showed_all = set()
         self.answers = defaultdict(list)
         self.told_by = Counter()
+        self.refused = Counter()
         self.held = Counter()
         self.forgotten = set()
 
@@ -71,6 +72,7 @@ class Promises:
         """A process is about to read an answer."""
         headers = answer.headers
         if answer.status == 401:
+            self.refused[process] += 1
             self._stopped[process] = "the key"
         elif answer.status == 402 or headers.get("X-Rate-Limit-Type") == "api_calls_cycle":
             self._stopped[process] = "the cycle"

@@ -11,6 +11,7 @@ class Known(NamedTuple):
     listed_at: datetime | None
     hinted_at: datetime | None
     gone_at: datetime | None
+    due_at: float
 
 
 class Found(NamedTuple):
@@ -57,9 +58,10 @@ class Sight:
 
     def customers(self):
         rows = self._all(
-            "SELECT customer_id, cursor, asked_at, listed_at, hinted_at, gone_at FROM customers"
+            "SELECT customer_id, cursor, asked_at, listed_at, hinted_at, gone_at, due_at"
+            " FROM customers"
         )
-        return {row[0]: Known(*map(_instant, row[1:])) for row in rows}
+        return {row[0]: Known(*map(_instant, row[1:-1]), row[-1]) for row in rows}
 
     def bookmarked(self):
         return {row[0] for row in self._all("SELECT customer_id FROM bookmarks")}

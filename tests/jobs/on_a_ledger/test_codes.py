@@ -26,7 +26,7 @@ from sync.model.unassignment import Assignment
 from tests.inline import Inline
 
 WEEK = timedelta(days=7)
-PRICE = Price(stretch=100.0, longest=7 * DAY, sweep=30 * DAY)
+PRICE = Price(stretch=100.0, longest=7 * DAY, sweep=30 * DAY, part=0.1)
 
 
 class Referrals:

@@ -97,6 +97,7 @@ def _make_planning() -> None:
         sa.Column("stretch", sa.Float(), nullable=False),
         sa.Column("longest", sa.Float(), nullable=False),
         sa.Column("sweep", sa.Float(), nullable=False),
+        sa.Column("part", sa.Float(), nullable=False),
         sa.Column("priced_at", sa.Float(), nullable=False),
         sa.Column("watched", sa.Float(), nullable=False),
         sa.Column("vanished", sa.Float(), nullable=False),
