@@ -51,7 +51,7 @@ def one_run(playground: Playground, workers: int) -> float:
             app.for_real(ready, "run") as ground,
             app.assembled(ready, ground, start, stop, QuietWatch(stop)) as parts,
         ):
-            report = run(parts, CustomerSource("all"))
+            report = run(parts, CustomerSource("all", lists=True))
         if report.summary.customers.left:
             msg = f"the run was not whole: {report.problems}"
             raise SystemExit(msg)

@@ -15,7 +15,10 @@ from sync.jobs.check import (
     check_sample,
     check_voucherify,
 )
+from sync.jobs.webhooks import said_of_webhooks, silent_since
 from sync.ledger.deliveries import sample as some_of
+from sync.ledger.inbox import count_unassigned_since, receiver_state
+from sync.ledger.ledger import Ledger
 from sync.ledger.overview import overview
 from sync.ledger.runs import latest_runs
 from sync.model.summary import exit_code
@@ -53,14 +56,20 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
             figures = overview(ledger)
             runs = latest_runs(ledger, RUNS_SHOWN)
             spent = app.spent_on(ready, ledger)
+            webhooks = _webhooks(ledger)
             where = ready.ledger_place
         if as_json:
-            say_json(status_json(where, figures, runs, spent))
+            say_json(status_json(where, figures, runs, spent) | {"webhooks": webhooks})
         else:
-            say(status_text(where, figures, runs, spent))
+            say(status_text(where, figures, runs, spent, webhooks))
         return 0
 
     shell.leave_after(command)
+
+
+def _webhooks(ledger: Ledger) -> str:
+    state = receiver_state(ledger)
+    return said_of_webhooks(state, count_unassigned_since(ledger, silent_since(state)))
 
 
 def _looked(shell: Shell, ready: app.Configured) -> tuple[list[CheckResult], tuple[Sampled, ...]]:

@@ -222,7 +222,9 @@ def status_json(
     }
 
 
-def status_text(where: str, figures: Overview, runs: Sequence[RunRecord], spent: Spent) -> str:
+def status_text(
+    where: str, figures: Overview, runs: Sequence[RunRecord], spent: Spent, webhooks: str
+) -> str:
     """Show what the ledger tells."""
     lines = [
         f"ledger        {where}",
@@ -244,6 +246,7 @@ def status_text(where: str, figures: Overview, runs: Sequence[RunRecord], spent:
         f"calls         {spent.used} used since {spent.cycle_start}, {spent.left} left, "
         f"{spent.left_today} of them today{refused}"
     )
+    lines.append(f"webhooks      {webhooks}")
     rows = [
         (
             run.start.run_id,

@@ -14,6 +14,7 @@ from sync.jobs.parts import Parts
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
 from sync.ledger.codes import count_due, count_hinted, due, name_codes, name_codes_of_events
+from sync.ledger.inbox import take_inbox
 from sync.ledger.scheduled import RunProgress
 from sync.model.allowance import next_day
 from sync.model.holding import Code
@@ -52,6 +53,7 @@ class Candidates:
             LeaveError: nobody is known yet, and the list could not be read.
             ParkError: a call may not be made now, or the run was asked to stop.
         """
+        take_inbox(self._parts.ledger, self._parts.start.run_id, self._parts.now())
         self._list()
         self._list_codes()
         self._set_horizon()

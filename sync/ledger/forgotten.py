@@ -30,6 +30,8 @@ from sync.ledger.tables import (
     deliveries,
     forgotten,
     hints,
+    holders,
+    inbox,
     project,
     unassignments,
 )
@@ -37,7 +39,15 @@ from sync.ledger.told import told
 from sync.model.delivery import Status
 from sync.model.unassignment import CustomerId
 
-OF_A_CUSTOMER = (assignments, backfill_customers, bookmarks, customers, hints)
+OF_A_CUSTOMER = (
+    assignments,
+    backfill_customers,
+    bookmarks,
+    customers,
+    hints,
+    holders,
+    inbox,
+)
 """Tables whose rows go with their customer; what hangs together by holder goes before."""
 
 

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     on_customer_gone: Literal["dead-letter", "unassign"] = Field(
         default="dead-letter", validation_alias="HOLDERSYNC_ON_CUSTOMER_GONE"
     )
+    webhook_secret: Annotated[SecretStr, PlainValidator(_secret)] | None = Field(
+        default=None, validation_alias="HOLDERSYNC_WEBHOOK_SECRET"
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", validation_alias="HOLDERSYNC_LOG_FORMAT"
     )
@@ -179,6 +182,12 @@ class Settings(BaseSettings):
     def lock_url(self) -> str | None:
         """The direct connection that holds the ledger's locks; None takes the ledger's own."""
         return self.own_lock_url.get_secret_value() if self.own_lock_url else None
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What may have signed a webhook: one secret or, while it is changed, two with a comma."""
+        text = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        return tuple(each for each in text.split(",") if each)
 
     @property
     def share(self) -> Share:

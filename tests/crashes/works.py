@@ -56,6 +56,8 @@ NEWS = (
     Work("statement: insert budget", "news", 2),
     Work("commit: Budget.reserve", "news"),
     Work("commit: Budget.close", "news"),
+    Work("statement: delete inbox", "news"),
+    Work("commit: take_inbox", "news"),
     Work("call: listing", "news"),
     Work("statement: insert customers", "news"),
     Work("statement: update project", "news", 2),

@@ -66,6 +66,7 @@ def test_the_required_settings_are_enough_and_the_rest_has_defaults(home):
         "max_wait": timedelta(seconds=60),
         "max_unassignments": 500,
         "max_staleness": timedelta(days=7),
+        "webhook_secret": None,
         "not_found_for": timedelta(days=7),
         "validation": "strict",
         "on_customer_gone": "dead-letter",
@@ -185,6 +186,7 @@ WRONG = {
     "HOLDERSYNC_VALIDATION": ("lax", "'strict' or 'lenient'"),
     "HOLDERSYNC_ON_CUSTOMER_GONE": ("ignore", "'dead-letter' or 'unassign'"),
     "HOLDERSYNC_LOG_FORMAT": ("xml", "'console' or 'json'"),
+    "HOLDERSYNC_WEBHOOK_SECRET": ("two words", "without spaces"),
 }
 
 

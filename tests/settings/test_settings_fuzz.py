@@ -57,6 +57,7 @@ RIGHT = {
     "HOLDERSYNC_VALIDATION": ["strict", "lenient"],
     "HOLDERSYNC_ON_CUSTOMER_GONE": ["dead-letter", "unassign"],
     "HOLDERSYNC_LOG_FORMAT": ["console", "json"],
+    "HOLDERSYNC_WEBHOOK_SECRET": [TOKEN],
     "CRM_SQL_URL": [*URLS, "sqlite:///crm.db?timeout=1", "mysql://me@host/db"],
 }
 """What is right in each setting, and what is nearly so."""

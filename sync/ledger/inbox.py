@@ -1,0 +1,140 @@
+"""What webhooks told: stored as it comes, and taken up by the next run.
+
+A webhook is a hint. Taking one up lets a run ask; what that run reads is the finding. Hints are
+stored before they are answered and handed over in the transaction that marks them as taken, so none
+is lost, whatever is killed. They are kept for a while after that, so that a replay changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, case, delete, func, literal, select, update
+from sqlalchemy.engine import Connection
+
+from sync.database import insert_into
+from sync.ledger.forgotten import is_forgotten
+from sync.ledger.hints import take_up
+from sync.ledger.ledger import Ledger
+from sync.ledger.tables import codes, customers, inbox, receiver, unassignments
+from sync.model.event import Hint
+from sync.model.received import Received
+from sync.model.unassignment import CustomerId, HolderId
+
+AT_ONCE = 500
+KEPT_FOR = timedelta(days=20)
+"""Longer than anything is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverState:
+    """What webhooks ever came: all of them, and those about holders; times are UTC."""
+
+    received: int = 0
+    last_at: datetime | None = None
+    holder_first_at: datetime | None = None
+    holder_last_at: datetime | None = None
+
+
+def store(ledger: Ledger, told: Sequence[Received | None], now: datetime) -> None:
+    """Store webhooks that came, in one transaction; None told us nothing and is only counted.
+
+    None at all proves that the ledger can be written.
+    """
+    hints = [each for each in told if each is not None]
+    with ledger.transaction() as connection:
+        for each in hints:
+            values = {
+                "key": each.key,
+                "kind": each.kind,
+                "customer_id": each.customer_id,
+                "holder_id": each.holder_id,
+                "voucher_id": each.voucher_id,
+                "campaign_id": each.campaign_id,
+                "at": each.at,
+                "received_at": now,
+            }
+            statement = insert_into(connection, inbox).values(values)
+            connection.execute(statement.on_conflict_do_nothing())
+        _count(connection, len(told), now, holder=any(each.kind == "holder" for each in hints))
+
+
+def take_inbox(ledger: Ledger, run_id: str, now: datetime) -> int:
+    """Take up what webhooks told since the last run; give how many hints that were."""
+    taken = 0
+    while True:
+        with ledger.transaction() as connection:
+            query = select(inbox).where(inbox.c.taken_at.is_(None)).order_by(inbox.c.number)
+            rows = connection.execute(query.limit(AT_ONCE)).all()
+            for row in rows:
+                _take(connection, row, run_id)
+            if rows:
+                these = inbox.c.number <= rows[-1].number
+                untaken = inbox.c.taken_at.is_(None)
+                connection.execute(update(inbox).where(these, untaken).values(taken_at=now))
+            connection.execute(delete(inbox).where(inbox.c.taken_at < now - KEPT_FOR))
+        taken += len(rows)
+        if len(rows) < AT_ONCE:
+            return taken
+
+
+def receiver_state(ledger: Ledger) -> ReceiverState:
+    """Give what webhooks ever came."""
+    with ledger.read_only() as connection:
+        row = connection.execute(select(receiver)).first()
+    if row is None:
+        return ReceiverState()
+    return ReceiverState(row.received, row.last_at, row.holder_first_at, row.holder_last_at)
+
+
+def count_unassigned_since(ledger: Ledger, since: datetime | None) -> int:
+    """Count the unassignments that happened after a time; none if there is no time."""
+    query = select(func.count()).select_from(unassignments)
+    with ledger.read_only() as connection:
+        if since is None:
+            return 0
+        return connection.execute(query.where(unassignments.c.unassigned_at > since)).scalar_one()
+
+
+def _take(connection: Connection, row: Row[Any], run_id: str) -> None:
+    match row.kind:
+        case "holder":
+            hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), row.at)
+            if not is_forgotten(connection, hint.customer_id):
+                take_up(connection, hint, run_id)
+        case "customer":
+            # One who is not known can't be asked for: Voucherify does not know the id any more.
+            _hint_at_customer(connection, row.customer_id, row.at)
+        case "code":
+            _hint_at_codes(connection, codes.c.voucher_id == row.voucher_id, row.received_at)
+        case "campaign":
+            _hint_at_codes(connection, codes.c.campaign_id == row.campaign_id, row.received_at)
+
+
+def _hint_at_customer(connection: Connection, customer_id: str, at: datetime) -> None:
+    known = customers.c.hinted_at
+    oldest = case((known < at, known), else_=literal(at, known.type))
+    here = customers.c.gone_at.is_(None)
+    them = update(customers).where(customers.c.customer_id == customer_id, here)
+    connection.execute(them.values(hinted_at=oldest))
+
+
+def _hint_at_codes(connection: Connection, which: ColumnElement[bool], at: datetime) -> None:
+    here = codes.c.gone_at.is_(None)
+    connection.execute(update(codes).where(which, here).values(hinted_at=at))
+
+
+def _count(connection: Connection, number: int, now: datetime, *, holder: bool) -> None:
+    first = {"holder_first_at": now, "holder_last_at": now} if holder else {}
+    values = {"id": 1, "received": number, "last_at": now if number else None, **first}
+    statement = insert_into(connection, receiver).values(values)
+    last_at = {"last_at": now} if number else {}
+    marks: dict[str, object] = {"received": receiver.c.received + number, **last_at}
+    if holder:
+        marks["holder_first_at"] = func.coalesce(
+            receiver.c.holder_first_at, literal(now, receiver.c.holder_first_at.type)
+        )
+        marks["holder_last_at"] = now
+    key = [receiver.c.id]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))

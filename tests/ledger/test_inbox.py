@@ -1,0 +1,126 @@
+"""What webhooks told is stored once, and handed to the next run."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from sync.ledger.codes import name_codes
+from sync.ledger.forgotten import forget
+from sync.ledger.inbox import (
+    KEPT_FOR,
+    count_unassigned_since,
+    receiver_state,
+    store,
+    take_inbox,
+)
+from sync.ledger.tables import codes, customers, inbox
+from sync.model.holding import Code
+from sync.model.received import Received
+
+
+@pytest.fixture
+def told(ledger, now):
+    ledger.bind("https://api.example", "app", now)
+    ledger.set_horizon(now - timedelta(days=30))
+
+    def of(number=1, kind="holder", **named):
+        named = named or {"customer_id": f"cust_{number}", "holder_id": f"rh_{number}"}
+        return Received(f"evcus_{number}", kind, now, **named)
+
+    return of
+
+
+def hinted(ledger, table=customers, key="customer_id"):
+    with ledger.read_only() as connection:
+        query = sa.select(table.c[key], table.c.hinted_at).where(table.c.hinted_at.is_not(None))
+        return dict(tuple(row) for row in connection.execute(query))
+
+
+def test_a_hint_is_handed_over_once(ledger, now, told):
+    store(ledger, [told(1), told(2), None], now)
+
+    assert take_inbox(ledger, "run-1", now) == 2
+    assert hinted(ledger) == {"cust_1": now, "cust_2": now}
+    assert take_inbox(ledger, "run-2", now) == 0
+
+
+def test_many_are_handed_over_in_parts_and_none_is_left(ledger, now, told):
+    for start in range(0, 1_200, 400):
+        store(ledger, [told(each) for each in range(start, start + 400)], now)
+
+    assert take_inbox(ledger, "run-1", now) == 1_200
+    assert len(hinted(ledger)) == 1_200
+
+
+def test_a_replay_changes_nothing_before_and_after_it_was_taken(ledger, now, told):
+    store(ledger, [told(1), told(1)], now)
+    take_inbox(ledger, "run-1", now)
+    store(ledger, [told(1)], now)
+
+    assert take_inbox(ledger, "run-2", now) == 0
+
+
+def test_what_was_taken_long_ago_is_dropped_and_what_was_not_is_kept(ledger, now, told, rows):
+    store(ledger, [told(1)], now)
+    take_inbox(ledger, "run-1", now)
+    store(ledger, [told(2)], now)
+
+    take_inbox(ledger, "run-2", now + KEPT_FOR + timedelta(hours=1))
+
+    assert [row["key"] for row in rows(ledger, inbox)] == ["evcus_2"]
+
+
+def test_a_deleted_customer_is_asked_only_if_it_is_known(ledger, now, told, rows):
+    with ledger.transaction() as connection:
+        connection.execute(customers.insert().values(customer_id="cust_1", listed_at=now))
+    gone = [told(each, "customer", customer_id=f"cust_{each}") for each in (1, 2)]
+
+    store(ledger, gone, now)
+    take_inbox(ledger, "run-1", now)
+
+    assert hinted(ledger) == {"cust_1": now}
+    assert len(rows(ledger, customers)) == 1
+
+
+def test_deleted_codes_and_campaigns_let_codes_be_looked_at(ledger, now, told):
+    named = [Code(f"v_{each}", None, f"camp_{each % 2}") for each in range(4)]
+    name_codes(ledger, named, now)
+    store(
+        ledger,
+        [told(1, "code", voucher_id="v_0"), told(2, "campaign", campaign_id="camp_1")],
+        now,
+    )
+
+    take_inbox(ledger, "run-1", now)
+
+    assert set(hinted(ledger, codes, "voucher_id")) == {"v_0", "v_1", "v_3"}
+
+
+def test_who_was_forgotten_is_not_asked_and_nothing_of_them_stays(ledger, now, told, rows):
+    store(ledger, [told(1)], now)
+    forget(ledger, "cust_1", now, drop_pending=False)
+    assert rows(ledger, inbox) == []
+    store(ledger, [told(1)], now)
+
+    take_inbox(ledger, "run-1", now)
+
+    assert hinted(ledger) == {}
+
+
+def test_what_came_is_counted_and_holders_for_themselves(ledger, now, told):
+    assert receiver_state(ledger).received == 0
+    store(ledger, [None, told(1, "code", voucher_id="v_0")], now)
+    assert receiver_state(ledger).holder_first_at is None
+
+    store(ledger, [told(2)], now + timedelta(hours=1))
+    store(ledger, [told(3), None], now + timedelta(hours=2))
+
+    state = receiver_state(ledger)
+    assert (state.received, state.last_at) == (5, now + timedelta(hours=2))
+    assert state.holder_first_at == now + timedelta(hours=1)
+    assert state.holder_last_at == now + timedelta(hours=2)
+
+
+def test_unassignments_after_no_time_at_all_are_none(ledger, now):
+    assert count_unassigned_since(ledger, None) == count_unassigned_since(ledger, now) == 0

@@ -1,0 +1,141 @@
+"""Webhooks are hints: stored before they are answered, and read by the next run."""
+
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.runs.webhooks import SECRET, event, receiving, signed
+
+INBOX = "SELECT key, kind, customer_id, holder_id, voucher_id FROM inbox ORDER BY number"
+
+
+@pytest.fixture
+def ready(new_shop):
+    """A shop whose first run made the ledger."""
+    shop = new_shop(customers=30, seed=3)
+    shop.believe()
+    shop.run()
+    return shop
+
+
+def test_a_delivery_is_stored_when_it_is_answered(ready):
+    with receiving(ready) as receiver:
+        assert receiver.send(event(1)) == 200
+        assert ready.ledger(INBOX) == [("evcus_1", "holder", "cust_1", "rh_1", None)]
+
+
+def test_what_is_sent_again_is_stored_once(ready):
+    with receiving(ready) as receiver:
+        assert receiver.send_all([event(1)] * 20) == [200] * 20
+        assert len(ready.ledger(INBOX)) == 1
+
+
+def long_ago():
+    return datetime.now(UTC) - timedelta(days=16)
+
+
+REFUSED = {
+    "forged": (lambda: (event(1), signed(event(2))), 401),
+    "unsigned": (lambda: (event(1), {}), 401),
+    "of another secret": (lambda: (event(1), signed(event(1), "other")), 401),
+    "stale": (lambda: (event(1, at=long_ago()), None), 400),
+    "oversized": (lambda: (b"x" * 70_000, None), 413),
+    "malformed": (lambda: (b'{"type": "voucher.deleted"', None), 400),
+    "of nobody": (lambda: (event(1, holder={"object": "redeemable_holder"}), None), 400),
+}
+
+
+def test_what_is_not_right_is_refused_and_nothing_of_it_is_stored(ready):
+    with receiving(ready) as receiver:
+        for name, (delivery, status) in REFUSED.items():
+            assert receiver.send(*delivery()) == status, name
+        assert ready.ledger(INBOX) == []
+        assert ready.ledger("SELECT received FROM receiver") == []
+
+
+def test_other_events_are_answered_and_ignored(ready):
+    with receiving(ready) as receiver:
+        assert receiver.send(event(1, "customer.updated", customer={"id": "cust_1"})) == 200
+        assert ready.ledger(INBOX) == []
+
+
+def test_the_next_run_reads_whom_a_hint_names_and_nothing_is_believed_without(ready):
+    followed = {row[0] for row in ready.ledger("SELECT customer_id FROM customers WHERE seen")}
+    held = next(
+        row
+        for row in ready.world.truth.values()
+        if ready.world.is_held(row) and row.role == "REFEREE" and row.customer_id not in followed
+    )
+    other = next(
+        one for one in ready.world.customers if one.customer_id not in followed | {held.customer_id}
+    )
+    ready.settings["HOLDERSYNC_CUSTOMERS"] = "hints"
+    ready.playground.unassign(held.holder_id)
+    holder = {
+        "id": held.holder_id,
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "redeemable_id": held.voucher_id,
+        "redeemable_object": "voucher",
+        "customer_id": held.customer_id,
+        "holder_role": "REFEREE",
+        "object": "redeemable_holder",
+    }
+    false = holder | {"id": "rh_nothing", "customer_id": other.customer_id}
+    assert ready.run().json["customers"]["asked"] == len(followed)
+
+    with receiving(ready) as receiver:
+        assert receiver.send_all([event(1, holder=holder), event(2, holder=false)]) == [200, 200]
+    result, calls = ready.calls_of(ready.run)
+
+    assert result.json["events"]["new"] == 1
+    assert result.json["customers"]["asked"] == calls == len(followed) + 2
+    assert ready.crm()[held.holder_id].status == "unassigned"
+    assert "rh_nothing" not in ready.crm()
+    assert ready.run().json["customers"]["asked"] == len(followed)
+
+
+def test_what_was_answered_is_there_after_a_kill_and_nothing_is_there_twice(ready):
+    bodies = [event(number) for number in range(1_500)]
+    answered = []
+    with receiving(ready) as receiver:
+        killer = threading.Timer(0.6, receiver.process.kill)
+        killer.start()
+        answered += zip(bodies, receiver.send_all(bodies), strict=True)
+        killer.join()
+    again = [body for body, status in answered if status != 200]
+    stored = {key for key, *_ in ready.ledger(INBOX)}
+
+    for number, (_, status) in enumerate(answered):
+        assert status != 200 or f"evcus_{number}" in stored
+    assert 0 < len(again) < len(bodies)
+    with receiving(ready) as receiver:
+        assert receiver.send_all(again) == [200] * len(again)
+    keys = [key for key, *_ in ready.ledger(INBOX)]
+    assert len(keys) == len(set(keys)) == len(bodies)
+
+
+def test_it_ends_in_order_when_it_is_told(ready):
+    with receiving(ready) as receiver:
+        assert receiver.send(event(1)) == 200
+        receiver.process.send_signal(signal.SIGTERM)
+        assert receiver.process.wait(10) == 0
+
+
+def test_it_is_alive_and_ready_until_the_ledger_is_gone(ready):
+    with receiving(ready) as receiver:
+        assert (receiver.get("/healthz"), receiver.get("/readyz")) == (200, 200)
+        ready.ledger_file.unlink()
+        assert (receiver.get("/healthz"), receiver.get("/readyz")) == (200, 503)
+        assert receiver.send(event(1)) == 503
+
+
+def test_without_a_secret_or_a_ledger_it_does_not_begin(new_shop, ready):
+    unsigned = ready.command("serve", "--port", "0")
+    assert (unsigned.code, "HOLDERSYNC_WEBHOOK_SECRET" in unsigned.err) == (78, True)
+
+    nothing = new_shop(customers=1).command(
+        "serve", "--port", "0", HOLDERSYNC_WEBHOOK_SECRET=SECRET
+    )
+    assert (nothing.code, "the first holdersync run makes it" in nothing.err) == (78, True)
