@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
+from math import ceil
 
 from sync.jobs.ports import Meter
 from sync.jobs.selection import (
@@ -86,10 +87,8 @@ def begin(
     before = read_planned(ledger)
     if before is None or not 0 <= at - before.priced_at < REPRICE_AFTER:
         before = _priced(ledger, source, rules, per_day, before, at)
-    tokens = refilled(before.tokens, at - before.tokens_at, per_day)
-    # All that is left of the day may be spent by who has saved a whole day's share.
-    may = spent.left_today if tokens >= per_day else min(spent.left_today, int(tokens))
-    allowance = max(1, may - meter.count().made)
+    tokens = refilled(before.tokens, at - before.tokens_at, per_day, spent.left_today)
+    allowance = max(1, ceil(tokens) - meter.count().made)
     planned = replace(before, tokens=tokens, tokens_at=at)
     save_planned(ledger, planned)
     return Turn(planned, allowance)

@@ -204,12 +204,14 @@ def least_delay(of: Demand, per_day: float) -> float:
     return roots**2 * DAY / (2 * per_day * rates) if rates else 0.0
 
 
-def refilled(tokens: float, passed: float, calls_per_day: float) -> float:
+def refilled(tokens: float, passed: float, calls_per_day: float, left_today: float) -> float:
     """Give the calls that may be made now: a day's share, filled evenly over a day.
 
-    So runs in a row share the day, and one run a day has all of it.
+    So runs in a row share the day, and one run a day has all of it. What a day has no more can't be
+    saved up for the next one: else whoever spent a day at once would do so every day.
     """
-    return min(calls_per_day, tokens + max(0.0, passed) * calls_per_day / DAY)
+    saved = min(calls_per_day, tokens + max(0.0, passed) * calls_per_day / DAY)
+    return min(saved, left_today)
 
 
 def portions(

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
-    Float,
     Row,
     Text,
     case,
@@ -26,6 +26,7 @@ from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
 from sync.ledger.findings import open_letter
+from sync.ledger.hints import EVER
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.planning import is_held
@@ -35,6 +36,7 @@ from sync.model.planning import CodeHistory
 from sync.model.unassignment import CampaignId, HolderId, VoucherId
 
 AT_ONCE = 500
+HINTED = codes.c.hinted_at > EVER
 HERE = codes.c.gone_at.is_(None)
 
 
@@ -92,7 +94,7 @@ def name_codes_of_events(ledger: Ledger) -> None:
 
 def count_hinted(ledger: Ledger) -> int:
     """Count the codes that something told of."""
-    query = select(func.count()).where(HERE, codes.c.hinted_at.is_not(None))
+    query = select(func.count()).where(HERE, HINTED)
     with ledger.read_only() as connection:
         return connection.execute(query).scalar_one()
 
@@ -110,9 +112,9 @@ def due(ledger: Ledger, at_most: int, started_at: datetime) -> Iterator[DueCode]
     What was looked at since `started_at` is left out, so that a run looks at each once.
     """
     fresh = or_(codes.c.looked_at.is_(None), codes.c.looked_at < started_at)
-    hinted = codes.c.hinted_at.is_not(None)
-    yield from _in_order(ledger, hinted & fresh, None)
-    yield from _in_order(ledger, ~hinted & fresh, at_most)
+    not_hinted = codes.c.hinted_at.is_(None)
+    yield from _in_order(ledger, HINTED & fresh, codes.c.hinted_at, None)
+    yield from _in_order(ledger, not_hinted & fresh, codes.c.due_at, at_most)
 
 
 def known_holders(ledger: Ledger, voucher_id: VoucherId) -> Mapping[HolderId, bool]:
@@ -195,31 +197,34 @@ def still_hinted(began: datetime) -> ColumnElement[datetime]:
     return case((codes.c.hinted_at > began, codes.c.hinted_at), else_=null())
 
 
-def _in_order(ledger: Ledger, among: ColumnElement[bool], at_most: int | None) -> Iterator[DueCode]:
-    """Give codes as they are due, batch by batch; one whose time moves on comes no second time."""
-    place: tuple[float, str] | None = None
+def _in_order(
+    ledger: Ledger, among: ColumnElement[bool], order: Column[Any], at_most: int | None
+) -> Iterator[DueCode]:
+    """Give codes in an order, batch by batch; one that moves on in it comes no second time."""
+    place: tuple[object, str] | None = None
     left = at_most
     while left is None or left > 0:
         batch = AT_ONCE if left is None else min(AT_ONCE, left)
         with ledger.read_only() as connection:
-            rows = _batch(connection, among, place, batch)
+            rows = _batch(connection, among, order, place, batch)
         yield from (_due_code(row) for row in rows)
         if len(rows) < batch:
             return
-        place = (rows[-1].due_at, rows[-1].voucher_id)
+        place = (getattr(rows[-1], order.name), rows[-1].voucher_id)
         left = None if left is None else left - len(rows)
 
 
 def _batch(
     connection: Connection,
     among: ColumnElement[bool],
-    place: tuple[float, str] | None,
+    order: Column[Any],
+    place: tuple[object, str] | None,
     at_most: int,
 ) -> Sequence[Row[Any]]:
-    query = select(codes).where(HERE, among).order_by(codes.c.due_at, codes.c.voucher_id)
+    query = select(codes).where(HERE, among).order_by(order, codes.c.voucher_id)
     if place is not None:
-        at = tuple_(literal(place[0], Float), literal(place[1], Text))
-        query = query.where(tuple_(codes.c.due_at, codes.c.voucher_id) > at)
+        at = tuple_(literal(place[0], order.type), literal(place[1], Text))
+        query = query.where(tuple_(order, codes.c.voucher_id) > at)
     return connection.execute(query.limit(at_most)).all()
 
 

@@ -7,7 +7,7 @@ in one run, and what a list doesn't tell is not asked for again and again. Nothi
 that: what happened after somebody was read lies behind the cursor, for the next read to find.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, and_, case, delete, literal, null, select
 from sqlalchemy.engine import Connection
@@ -16,6 +16,9 @@ from sync.database import insert_into
 from sync.ledger.tables import customers, hints, project, unassignments
 from sync.model.event import Hint
 from sync.model.unassignment import CustomerId
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any hint: an index serves what is later than this, and not what is not null."""
 
 
 def is_news(connection: Connection, hint: Hint) -> bool:

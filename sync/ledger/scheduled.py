@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select, true, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.findings import Stored
-from sync.ledger.hints import drop_hints, still_hinted, take_up
+from sync.ledger.hints import EVER, drop_hints, still_hinted, take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.people import select_customers
@@ -64,7 +64,7 @@ class RunProgress(Progress):
 
     def select_hinted(self) -> int:
         """Take everybody into this run who was hinted at; give their number."""
-        hinted = customers.c.hinted_at.is_not(None)
+        hinted = customers.c.hinted_at > EVER
         with self._ledger.transaction() as connection:
             return connection.execute(
                 update(customers)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     false,
+    text,
 )
 
 from sync.database import PlainText, UtcDateTime
@@ -55,7 +56,12 @@ customers = Table(
     Column("due_at", Float, nullable=False, server_default="0"),
     Index("ix_customers_selection", "selected_by", "due_at", "customer_id"),
     Index("ix_customers_due", "seen", "due_at", "customer_id"),
-    Index("ix_customers_hinted", "hinted_at"),
+    Index(
+        "ix_customers_hinted",
+        "hinted_at",
+        sqlite_where=text("hinted_at IS NOT NULL"),
+        postgresql_where=text("hinted_at IS NOT NULL"),
+    ),
     comment="who is known, and up to when each one's activity was read",
 )
 
@@ -78,6 +84,12 @@ codes = Table(
     Column("due_at", Float, nullable=False, server_default="0"),
     Index("ix_codes_due", "due_at", "voucher_id"),
     Index("ix_codes_campaign", "campaign_id"),
+    Index(
+        "ix_codes_hinted",
+        "hinted_at",
+        sqlite_where=text("hinted_at IS NOT NULL"),
+        postgresql_where=text("hinted_at IS NOT NULL"),
+    ),
     comment="referral codes whose holders are looked at, and what the planner knows of each; "
     "cost: calls per look, watched: holder-seconds, vanished: holders, both fading with time",
 )

@@ -210,6 +210,14 @@ def test_a_campaign_is_hot_when_far_more_vanish_than_was_to_be_expected(vanished
 
 
 def test_runs_in_a_row_share_a_day_and_one_run_a_day_has_all_of_it():
-    assert refilled(0, 3_600, 2_400) == 100
-    assert refilled(0, 3 * DAY, 2_400) == 2_400
-    assert refilled(50, -3_600, 2_400) == 50
+    assert refilled(0, 3_600, 2_400, 5_000) == 100
+    assert refilled(0, 3 * DAY, 2_400, 5_000) == 2_400
+    assert refilled(50, -3_600, 2_400, 5_000) == 50
+
+
+def test_whoever_spent_a_day_at_once_does_not_do_so_again_the_next_day():
+    tokens = 0.0
+    for _ in range(23):
+        tokens = refilled(tokens, 3_600, 2_400, left_today=0)
+
+    assert refilled(tokens, 3_600, 2_400, left_today=2_400) == 100

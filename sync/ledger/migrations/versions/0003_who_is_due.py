@@ -37,7 +37,7 @@ def _plan_customers() -> None:
     op.drop_index("ix_customers_selection", "customers")
     op.create_index("ix_customers_selection", "customers", ["selected_by", "due_at", "customer_id"])
     op.create_index("ix_customers_due", "customers", ["seen", "due_at", "customer_id"])
-    op.create_index("ix_customers_hinted", "customers", ["hinted_at"])
+    _index_hinted("customers")
 
 
 def _place_listings() -> None:
@@ -46,6 +46,14 @@ def _place_listings() -> None:
     op.add_column(
         "project",
         sa.Column("codes_whole", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
+
+
+def _index_hinted(table: str) -> None:
+    """Index the few that are hinted at; an index of all would be taken for those that are not."""
+    only = sa.text("hinted_at IS NOT NULL")
+    op.create_index(
+        f"ix_{table}_hinted", table, ["hinted_at"], sqlite_where=only, postgresql_where=only
     )
 
 
@@ -72,6 +80,7 @@ def _make_codes() -> None:
     )
     op.create_index("ix_codes_due", "codes", ["due_at", "voucher_id"])
     op.create_index("ix_codes_campaign", "codes", ["campaign_id"])
+    _index_hinted("codes")
 
 
 def _make_holders() -> None:
