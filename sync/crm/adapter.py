@@ -35,6 +35,7 @@ from enum import StrEnum
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from sync.errors import CredentialsRefusedError, TellUserError
+from sync.model.believed import BelievedHolder
 from sync.model.change import Change, Fields, Restored, Undone
 from sync.model.outcome import Outcome, Result
 from sync.model.unassignment import (
@@ -51,6 +52,7 @@ API_VERSION = 1
 
 __all__ = [
     "API_VERSION",
+    "BelievedHolder",
     "CampaignId",
     "Capability",
     "Change",
@@ -63,6 +65,7 @@ __all__ = [
     "Fields",
     "HeldNow",
     "HolderId",
+    "ListsAssigned",
     "Outcome",
     "ReadsBack",
     "Restored",
@@ -89,6 +92,8 @@ class Capability(StrEnum):
     """It may clear a field that holds nothing but a code, and asks first: see `ClearsByCode`."""
     RESTORES = "restores"
     """It can write back what it cleared: see `Restores`."""
+    LISTS_ASSIGNED = "lists_assigned"
+    """It can list whom the CRM believes to hold something: see `ListsAssigned`."""
     SIZES_BATCHES = "sizes_batches"
     """It wants batches of its own size: see `SizesBatches`."""
 
@@ -197,6 +202,18 @@ class Restores(Protocol):
 
         One answer each, in the same order. A later change comes before an earlier one of the same
         record. With `dry_run` it says what it would answer now, and writes nothing.
+        """
+
+
+@runtime_checkable
+class ListsAssigned(Protocol):
+    """What `Capability.LISTS_ASSIGNED` promises."""
+
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """Give who is believed to hold something, behind the record `after`, or from the first on.
+
+        In one order that stays, `at_most` records at once, all of a record's together; none is the
+        end. Changes nothing, and reads no field of a person but the ids.
         """
 
 

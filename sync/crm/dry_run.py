@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sync.crm.adapter import (
+    BelievedHolder,
     Capability,
     ClearsByCode,
     Destination,
     HeldNow,
+    ListsAssigned,
     Outcome,
     ReadsBack,
     Result,
@@ -66,6 +68,12 @@ class DryRun:
     def batch_size(self, due: int) -> int:
         """Give the wrapped adapter's size, or all at once: nothing is sent in vain."""
         return self._adapter.batch_size(due) if isinstance(self._adapter, SizesBatches) else due
+
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """List whom the wrapped adapter lists; only one that declares it is asked."""
+        if not isinstance(self._adapter, ListsAssigned):
+            return ()
+        return self._adapter.assigned(after, at_most)
 
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Say what the wrapped adapter would answer now, or `NOT_ASKED` if it can't."""

@@ -15,7 +15,7 @@ def asked(
     destination: str,
     call: Callable[[], Sequence[Answer]],
     kind: type[Answer],
-    number: int,
+    number: int | None,
     *,
     executor: Executor | None,
     then: str,
@@ -26,7 +26,7 @@ def asked(
         destination: of the adapter.
         call: asks it.
         kind: of each answer.
-        number: of the questions.
+        number: of the questions; None where any number of answers will do.
         executor: makes the call; None makes it here.
         then: told of a failure: what it means for what was asked.
 
@@ -44,11 +44,10 @@ def asked(
         raise
     except (Exception, SystemExit) as error:
         raise AbortError(failed_inside(destination, error, then)) from error
-    if len(answers) != number or not all(isinstance(each, kind) for each in answers):
-        msg = (
-            f"the adapter of {destination} did not give one {kind.__name__} for each of {number}; "
-            f"{then}"
-        )
+    is_whole = number is None or len(answers) == number
+    if not (is_whole and all(isinstance(each, kind) for each in answers)):
+        what = "" if number is None else f" for each of {number}"
+        msg = f"the adapter of {destination} did not give one {kind.__name__}{what}; {then}"
         raise AbortError(msg)
     return answers
 

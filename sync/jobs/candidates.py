@@ -6,13 +6,21 @@ customer's activity and validated there.
 
 from datetime import datetime
 
-from sync.errors import LeaveError, ParkError, PermissionRefusedError, VendorChangedError
+from sync.errors import (
+    HoldersyncError,
+    LeaveError,
+    ParkError,
+    PermissionRefusedError,
+    VendorChangedError,
+)
 from sync.jobs import planning
+from sync.jobs.believers import believed, is_due
 from sync.jobs.codes import CodeLooks, Looked
 from sync.jobs.listing import CodeListReader, CustomerListReader, begin_of_all
 from sync.jobs.parts import Parts
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
+from sync.ledger.believed import all_believed, believed_since, store_believed
 from sync.ledger.codes import count_due, count_hinted, due, name_codes, name_codes_of_events
 from sync.ledger.inbox import take_inbox
 from sync.ledger.scheduled import RunProgress
@@ -58,6 +66,7 @@ class Candidates:
         self._list_codes()
         self._set_horizon()
         self._name()
+        self._believe()
         self._take()
         return self._reading
 
@@ -120,6 +129,26 @@ class Candidates:
         for batch in batches(self._source.ids or ()):
             self._reading.select_named(batch)
             self._parts.watch.listed(len(batch))
+
+    def _believe(self) -> None:
+        """List the CRM, if it is a source and its day has come; one that is down ends nothing."""
+        parts, began = self._parts, self._parts.now()
+        if not self._source.crm or not is_due(believed_since(parts.ledger), began):
+            return
+        unnamed = 0
+        try:
+            for page in believed(parts.destination, parts.crm_executor):
+                unnamed += store_believed(parts.ledger, page, began)
+                parts.watch.go_on()
+            all_believed(parts.ledger, began)
+        except ParkError:
+            raise
+        except HoldersyncError as error:
+            # Whoever is known otherwise can still be asked.
+            self._tally.stopped(error)
+        if unnamed:
+            told = f"{unnamed} records of the CRM name no customer of Voucherify's"
+            self._tally.not_known(f"{told}, so nobody can be asked for them")
 
     def _take(self) -> None:
         parts, source = self._parts, self._source

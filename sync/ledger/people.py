@@ -14,8 +14,8 @@ from sync.model.unassignment import Assignment, CampaignId, CustomerId, HolderId
 
 LISTED = or_(customers.c.listed_at.is_not(None), customers.c.hinted_at.is_not(None))
 """Whom Voucherify named by the id that it uses itself; a person may have given a source_id."""
-NAMED = or_(LISTED, customers.c.asked_at.is_not(None))
-"""Whom Voucherify named in a list or an event, or answered for in a run."""
+NAMED = or_(LISTED, customers.c.asked_at.is_not(None), customers.c.believed_at.is_not(None))
+"""Whom Voucherify named in a list or an event or answered for in a run, or the CRM names."""
 
 
 def select_customers(

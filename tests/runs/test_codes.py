@@ -72,3 +72,57 @@ def test_a_deleted_code_is_one_dead_letter_and_takes_nobody_off(of_codes):
     assert f"{voucher_id} was deleted in Voucherify while {number} held it" in letters[0][1]
     assert shop.crm() == before
     assert shop.run().code == 0
+
+
+@pytest.fixture
+def believing(new_shop):
+    """A shop that asks whom its CRM believes to hold something, and nobody else."""
+    shop = new_shop(customers=120, seed=2)
+    shop.believe()
+    shop.settings["HOLDERSYNC_CUSTOMERS"] = "crm"
+    return shop
+
+
+def test_whom_the_crm_believes_to_hold_something_is_asked_and_nobody_else(believing):
+    here = {each.customer_id for each in believing.world.customers}
+    named = {row.customer_id for row in believing.crm().values() if row.status == "assigned"}
+
+    result = believing.run()
+
+    assert result.code in (0, 65), result.err
+    assert result.json["customers"]["asked"] + result.json["customers"]["gone"] >= len(named & here)
+    asked = "SELECT customer_id FROM customers WHERE asked_at IS NOT NULL AND gone_at IS NULL"
+    assert {row[0] for row in believing.ledger(asked)} >= named & here
+    ended = {
+        row.holder_id
+        for row in believing.world.truth.values()
+        if row.status == "unassigned" and row.in_window and row.customer_id in named & here
+    }
+    shown = believing.crm()
+    assert ended
+    assert all(shown[holder_id].status == "unassigned" for holder_id in ended)
+
+
+def test_what_the_crm_believes_later_is_followed_once_its_day_has_come(new_shop, clock):
+    shop = new_shop(customers=120, seed=2, now=clock.now)
+    shop.settings["HOLDERSYNC_CUSTOMERS"] = "crm"
+    shop.run()
+    customer = shop.world.customers[7]
+    voucher = next(one for one in shop.world.vouchers if one.campaign.is_referral)
+    held = shop.playground.assign(customer.customer_id, voucher.voucher_id)
+    shop.believe([held])
+    shop.playground.unassign(held.holder_id)
+
+    assert shop.run().json["events"]["new"] == 0
+    clock.jump(days=1, minutes=1)
+    assert shop.run().json["events"]["new"] == 1
+    assert shop.crm()[held.holder_id].status == "unassigned"
+
+
+def test_a_crm_that_can_not_be_listed_is_told_and_the_rest_goes_on(believing):
+    (believing.home / "crm.db").write_bytes(b"no database" * 1_000)
+
+    result = believing.run(HOLDERSYNC_CUSTOMERS="crm,holders")
+
+    assert result.json["codes"]["looked"] > 0
+    assert result.code in (69, 78)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sync.crm.adapter import (
     API_VERSION,
+    BelievedHolder,
     Capability,
     Change,
     HeldNow,
@@ -118,6 +119,17 @@ class SqlAdapter:
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Say what `unassign` would answer now, and write nothing."""
         return self._table.preview(batch)
+
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """Give who is believed to hold something, where the table can tell.
+
+        Raises:
+            TellUserError: a table of one's own can't be listed.
+        """
+        if isinstance(self._table, EmbeddedTable):
+            return self._table.assigned(after, at_most)
+        msg = "a table of your own can't be listed: take crm out of HOLDERSYNC_CUSTOMERS"
+        raise TellUserError(msg)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """End each assignment in the table."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.crm.adapter import (
+    BelievedHolder,
     Capability,
     Change,
     Fields,
@@ -40,6 +41,7 @@ from sync.crm.sql.table import (
     end_assignment,
     insert_ended,
     metadata,
+    read_assigned,
     read_rows,
     rewrite,
     shown_once_ended,
@@ -48,6 +50,7 @@ from sync.crm.sql.table import (
     voucher_assignments,
 )
 from sync.crm.sql.writing import write_rows
+from sync.errors import UnavailableError
 
 NAME = voucher_assignments.name
 
@@ -65,6 +68,7 @@ class EmbeddedTable:
             Capability.REPORTS_NOT_FOUND,
             Capability.COMPARES_ON_SERVER,
             Capability.RESTORES,
+            Capability.LISTS_ASSIGNED,
         }
     )
 
@@ -101,6 +105,16 @@ class EmbeddedTable:
         except exc.DBAPIError as error:
             return [retry_or_tell(error, NAME)] * len(batch)
         return decide_all(batch, known)
+
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """Give the rows that are not ended, by their holder's id; makes neither file nor table."""
+        try:
+            with self._reading() as connection:
+                return [] if connection is None else read_assigned(connection, after, at_most)
+        except exc.DBAPIError as error:
+            told = retry_or_tell(error, NAME)
+            msg = f"the CRM can't be listed now: {told.reason}"
+            raise UnavailableError(msg) from None
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """End each assignment; once the database fails, the rest is `RETRY` without trying."""

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from sync.crm.adapter import Change, Fields, TellUserError, Unassignment
+from sync.crm.adapter import (
+    BelievedHolder,
+    Change,
+    CustomerId,
+    Fields,
+    HolderId,
+    TellUserError,
+    Unassignment,
+)
 from sync.database import PlainText, UtcDateTime, UtcText, iso, plain
 
 ASSIGNED = "assigned"
@@ -84,6 +92,27 @@ def table_exists(connection: sa.Connection) -> bool:
         )
         raise TellUserError(msg)
     return True
+
+
+def read_assigned(
+    connection: sa.Connection, after: str | None, at_most: int
+) -> Sequence[BelievedHolder]:
+    """Read the next rows that are not ended, behind one, by their holder's id."""
+    query = sa.select(_ROW.holder_id, _ROW.customer_id, _ROW.voucher_code).where(
+        _ROW.status == ASSIGNED
+    )
+    if after is not None:
+        query = query.where(_ROW.holder_id > after)
+    rows = connection.execute(query.order_by(_ROW.holder_id).limit(at_most)).all()
+    return [
+        BelievedHolder(
+            row.holder_id,
+            CustomerId(row.customer_id) if row.customer_id else None,
+            HolderId(row.holder_id),
+            row.voucher_code,
+        )
+        for row in rows
+    ]
 
 
 def try_rights(connection: sa.Connection) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sync.crm.adapter import Capability, HolderId, ReadsBack, Restores, Result
 from sync.crm.sql.adapter import CHUNK, SqlAdapter, decide
+from sync.crm.sql.believed import Believed, put_in
 
 REMOVED = Result.REMOVED
 ALREADY_REMOVED = Result.ALREADY_REMOVED
@@ -276,6 +277,7 @@ def test_it_declares_what_it_can_do(adapter):
         Capability.READS_BACK,
         Capability.REPORTS_NOT_FOUND,
         Capability.COMPARES_ON_SERVER,
+        Capability.LISTS_ASSIGNED,
         Capability.RESTORES,
     }
     assert isinstance(adapter, ReadsBack)
@@ -290,3 +292,36 @@ def test_closing_twice_changes_nothing(table, unassignment):
     adapter.close()
 
     assert table.statuses() == {"rh_1": "unassigned"}
+
+
+def test_it_lists_who_holds_something_in_pages_and_nobody_whose_row_is_ended(tmp_path):
+    crm = tmp_path / "crm.db"
+    rows = [
+        Believed(f"rh_{each}", f"cust_{each}", None, None, f"CODE-{each}", None, None, None)
+        for each in range(7)
+    ]
+    ended = Believed("rh_9", "cust_9", None, None, "X", None, None, None, status="unassigned")
+    put_in(crm, [*rows, ended])
+    before = crm.read_bytes()
+    adapter = SqlAdapter.from_env({"CRM_SQL_URL": f"sqlite:///{crm}", "HOLDERSYNC_HOME": "/"})
+
+    listed, after = [], None
+    while page := adapter.assigned(after, 3):
+        listed += page
+        after = page[-1].record_id
+    adapter.close()
+
+    assert [each.holder_id for each in listed] == [f"rh_{each}" for each in range(7)]
+    assert {(each.customer_id, each.code) for each in listed} == {
+        (f"cust_{each}", f"CODE-{each}") for each in range(7)
+    }
+    assert crm.read_bytes() == before
+
+
+def test_a_table_that_is_not_there_yet_lists_nobody_and_is_not_made(tmp_path):
+    crm = tmp_path / "crm.db"
+    adapter = SqlAdapter.from_env({"CRM_SQL_URL": f"sqlite:///{crm}", "HOLDERSYNC_HOME": "/"})
+
+    assert adapter.assigned(None, 10) == []
+    assert not crm.exists()
+    adapter.close()
