@@ -29,6 +29,7 @@ from sync.voucherify.activity import ActivityReader
 from sync.voucherify.client import VoucherifyClient, credentials
 from sync.voucherify.customers import CustomerLister
 from sync.voucherify.holders import HolderReader
+from sync.voucherify.probing import Prober
 from sync.voucherify.redeemables import HoldingReader
 from sync.voucherify.vouchers import CodeLister
 
@@ -62,6 +63,7 @@ class Voucherify:
     holdings: HoldingReader
     codes: CodeLister
     holders: HolderReader
+    prober: Prober
     meter: CallMeter
     leave: Callable[[], None]
 
@@ -90,6 +92,7 @@ def voucherify(configured: Configured, counted_on: Ledger, stop: Stop) -> Iterat
             holdings=HoldingReader(client),
             codes=CodeLister(client),
             holders=HolderReader(client),
+            prober=Prober(client),
             meter=CallMeter(transport, budget),
             leave=gate.shut,
         )

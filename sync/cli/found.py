@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sync.jobs.check import CheckResult, Sampled
+from sync.model.probe import Evidence
 
 
 def findings_text(findings: Sequence[CheckResult], sample: Sequence[Sampled]) -> str:
@@ -55,3 +56,21 @@ def _sampled_text(sampled: Sampled) -> str:
         changes = "it would go" if sampled.deletes else f"changes {', '.join(sampled.fields or ())}"
         told += f"; record {sampled.record_id}, {changes}"
     return f"{told} ({sampled.reason})" if sampled.reason else told
+
+
+def evidence_json(seen: Sequence[Evidence]) -> list[dict[str, str]]:
+    """Give what the live API was seen to do."""
+    return [
+        {
+            "subject": each.subject,
+            "verdict": each.verdict,
+            "told": each.told,
+            "at": each.at.isoformat(timespec="seconds"),
+        }
+        for each in seen
+    ]
+
+
+def evidence_lines(seen: Sequence[Evidence]) -> list[str]:
+    """Show what the live API was seen to do, and when."""
+    return [f"{each.verdict:9} {each.subject}: {each.told} ({each.at:%Y-%m-%d})" for each in seen]

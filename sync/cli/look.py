@@ -1,9 +1,12 @@
 """`check` and `status`: they read and change nothing."""
 
 from contextlib import closing
+from typing import Annotated
+
+import typer
 
 from sync import app
-from sync.cli.found import findings_json, findings_text
+from sync.cli.found import evidence_json, evidence_lines, findings_json, findings_text
 from sync.cli.shell import AsJson, EnvFile, Shell
 from sync.cli.show import status_json, status_text
 from sync.cli.terminal import say, say_json
@@ -15,12 +18,15 @@ from sync.jobs.check import (
     check_sample,
     check_voucherify,
 )
+from sync.jobs.probe import MOST_CALLS, probe
 from sync.jobs.webhooks import said_of_webhooks, silent_since
 from sync.ledger.deliveries import sample as some_of
 from sync.ledger.inbox import count_unassigned_since, receiver_state
 from sync.ledger.ledger import Ledger
 from sync.ledger.overview import overview
+from sync.ledger.probes import evidence
 from sync.ledger.runs import latest_runs
+from sync.model.probe import Evidence
 from sync.model.summary import exit_code
 from sync.operate.stopping import stopping_on_signals
 
@@ -29,7 +35,15 @@ SAMPLE = 5
 """Unassignments that `check` looks for in the CRM: enough to see a mapping at work."""
 
 
-def check_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None:
+def check_command(
+    *,
+    as_json: AsJson = False,
+    probing: Annotated[
+        bool,
+        typer.Option("--probe", help=f"Ask what is not documented too; up to {MOST_CALLS} calls."),
+    ] = False,
+    env_file: EnvFile = None,
+) -> None:
     """Prove that settings, ledger, Voucherify and CRM are in their place; one call."""
     # It writes nothing, so nothing of it needs to end in order.
     shell = Shell(crm_grace=0.0)
@@ -37,11 +51,13 @@ def check_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None:
     def command() -> int:
         with stopping_on_signals(shell.stop), shell.configured(env_file) as ready:
             findings, sample = _looked(shell, ready)
+            seen = _probed(shell, ready) if probing else ()
         code = exit_code({finding.exit_code for finding in findings})
         if as_json:
-            say_json({"exit_code": code} | findings_json(findings, sample))
+            probes = {"probes": evidence_json(seen)} if probing else {}
+            say_json({"exit_code": code} | findings_json(findings, sample) | probes)
         else:
-            say(findings_text(findings, sample))
+            say("\n".join([findings_text(findings, sample), *evidence_lines(seen)]))
         return code
 
     shell.leave_after(command)
@@ -65,6 +81,16 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
         return 0
 
     shell.leave_after(command)
+
+
+def _probed(shell: Shell, ready: app.Configured) -> tuple[Evidence, ...]:
+    """Ask the live API, and give all that was ever seen; it needs a ledger to write into."""
+    with (
+        closing(app.open_ledger(ready)) as ledger,
+        app.voucherify(ready, ledger, shell.stop) as project,
+    ):
+        probe(ledger, project.prober, app.now)
+        return tuple(evidence(ledger).values())
 
 
 def _webhooks(ledger: Ledger) -> str:

