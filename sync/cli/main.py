@@ -2,7 +2,7 @@
 
 import typer
 
-from sync.cli import letters, local, look, plan, runs, serve, undo, upkeep
+from sync.cli import letters, local, look, plan, reconcile, runs, serve, undo, upkeep
 from sync.cli.terminal import open_what_is_closed
 from sync.operate.stopping import end_as_decided, handle, handlers
 
@@ -21,6 +21,7 @@ app.add_typer(ledger, name="ledger")
 app.command("run")(runs.run_command)
 app.command("backfill")(runs.backfill_command)
 app.command("plan")(plan.plan_command)
+app.command("reconcile")(reconcile.reconcile_command)
 app.command("serve")(serve.serve_command)
 app.command("check")(look.check_command)
 app.command("status")(look.status_command)

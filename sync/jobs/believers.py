@@ -18,6 +18,13 @@ def is_due(listed_at: datetime | None, now: datetime) -> bool:
     return listed_at is None or not timedelta() <= now - listed_at < ANEW_AFTER
 
 
+def can_list(destination: Destination) -> bool:
+    """Tell whether a CRM can list whom it believes to hold something."""
+    return Capability.LISTS_ASSIGNED in destination.capabilities and isinstance(
+        destination, ListsAssigned
+    )
+
+
 def believed(
     destination: Destination, executor: Executor | None
 ) -> Iterator[Sequence[BelievedHolder]]:

@@ -19,6 +19,7 @@ from sync.jobs.believers import believed, is_due
 from sync.jobs.codes import CodeLooks, Looked
 from sync.jobs.listing import CodeListReader, CustomerListReader, begin_of_all
 from sync.jobs.parts import Parts
+from sync.jobs.reconcile import tell_vanished
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
 from sync.ledger.believed import all_believed, believed_since, store_believed
@@ -84,6 +85,9 @@ class Candidates:
             watched=codes.watched if codes else 0.0,
             vanished=codes.codes.vanished if codes else 0,
             now=parts.now(),
+        )
+        self._tally.dead_lettered(
+            tell_vanished(parts.ledger, parts.read_rules.lookback, parts.start.run_id, parts.now())
         )
         customers = self._reading.still_due(listed=self._source.lists)
         self._tally.waiting(customers)

@@ -21,10 +21,10 @@ def what_follows(
     No event will ever tell that they ended. With the policy `unassign` each becomes a derived
     unassignment, dated now; else, or where its code is not known, a person decides.
     """
-    derived = [each for each in held if policy == "unassign" and each.code]
-    others = [each.holder_id for each in held if each not in derived]
+    known = [each for each in held if policy == "unassign" and each.code]
+    others = [each.holder_id for each in held if each not in known]
     letter = _letter(others, policy) if others else None
-    return Gone(customer_id, tuple(_derived(each, now) for each in derived), letter)
+    return Gone(customer_id, tuple(derived(each, now) for each in known), letter)
 
 
 def _letter(holder_ids: Sequence[HolderId], policy: OnCustomerGone) -> str:
@@ -34,10 +34,11 @@ def _letter(holder_ids: Sequence[HolderId], policy: OnCustomerGone) -> str:
     return f"{told}set HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
 
 
-def _derived(held: Assignment, now: datetime) -> Unassignment:
+def derived(held: Assignment, now: datetime, why: str = "customer_gone") -> Unassignment:
+    """Give the unassignment that no event tells, dated now."""
     return Unassignment(
         holder_id=held.holder_id,
-        event_id=EventId(f"derived:customer_gone:{held.holder_id}"),
+        event_id=EventId(f"derived:{why}:{held.holder_id}"),
         role=held.role,
         customer_id=held.customer_id,
         source_id=None,

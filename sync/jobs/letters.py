@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sync.jobs.gone import OnCustomerGone, what_follows
+from sync.jobs.gone import OnCustomerGone, derived, what_follows
 from sync.ledger.ledger import Ledger
 from sync.ledger.letters import Letter, accept_event, change_reason, revive_delivery
+from sync.ledger.reconciling import assignment_of, held_of_code
 from sync.ledger.scheduled import RunProgress
 from sync.model.event import Finding, Invalid, Unassigned
-from sync.model.unassignment import CustomerId
+from sync.model.unassignment import Assignment, CustomerId
 from sync.model.window import Window
 from sync.voucherify.wire import Asked, read_item
 
@@ -54,8 +55,12 @@ def retry(
                 return _retry_event(ledger, letter, rules, run_id, now())
             case "customer":
                 return _retry_customer(ledger, letter, rules, run_id, now())
-            case "holder" | "code":
-                return Retried(letter.number, False, letter.reason)
+            case "holder":
+                held = assignment_of(ledger, letter.holder_id or "")
+                return _retry_held(ledger, letter, [held] if held else [], rules, run_id, now())
+            case "code":
+                held_all = held_of_code(ledger, letter.key.removeprefix("code:"))
+                return _retry_held(ledger, letter, held_all, rules, run_id, now())
 
     return tuple(one(letter) for letter in letters)
 
@@ -87,10 +92,34 @@ def _retry_customer(
     customer_id = CustomerId(letter.customer_id or "")
     reading = RunProgress(ledger, run_id, now)
     gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
-    derived = [Unassigned(each) for each in gone.derived]
-    if not accept_event(ledger, letter, derived, run_id, now, still_open=gone.letter):
+    ended = [Unassigned(each) for each in gone.derived]
+    if not accept_event(ledger, letter, ended, run_id, now, still_open=gone.letter):
         return Retried(letter.number, True, CLOSED_MEANWHILE)
     if gone.letter is not None:
         return Retried(letter.number, False, gone.letter)
     text = f"{len(gone.derived)} assignments are ended; the next run delivers that"
     return Retried(letter.number, True, text)
+
+
+def _retry_held(  # noqa: PLR0917 - what every retry is given, and what it is about
+    ledger: Ledger,
+    letter: Letter,
+    held: Sequence[Assignment],
+    rules: RetryRules,
+    run_id: str,
+    now: datetime,
+) -> Retried:
+    """Unassign what no event tells of, if a person wants that; else leave the letter open."""
+    if rules.on_gone != "unassign" or not held:
+        return Retried(letter.number, False, letter.reason)
+    why = "code_gone" if letter.kind == "code" else "vanished"
+    found = [Unassigned(derived(each, now, why)) for each in held if each.code]
+    unknown = [each.holder_id for each in held if not each.code]
+    still_open = f"the codes of {', '.join(unknown)} are not known" if unknown else None
+    if not accept_event(ledger, letter, found, run_id, now, still_open=still_open):
+        return Retried(letter.number, True, CLOSED_MEANWHILE)
+    if still_open is not None:
+        return Retried(letter.number, False, still_open)
+    return Retried(
+        letter.number, True, f"{len(found)} assignments are ended; the next run delivers that"
+    )

@@ -27,6 +27,7 @@ class Letter:
     """One dead letter; `evidence` is the event's JSON, for letters about events."""
 
     number: int
+    key: str
     kind: LetterKind
     reason: str
     customer_id: str | None
@@ -145,6 +146,7 @@ def _is_open(connection: Connection, letter: Letter) -> bool:
 def _letter(row: Any) -> Letter:  # noqa: ANN401  # rows are typed by position only
     return Letter(
         number=row.id,
+        key=row.key,
         kind=row.kind,
         reason=row.reason,
         customer_id=row.customer_id,

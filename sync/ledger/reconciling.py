@@ -1,0 +1,212 @@
+"""What the ledger knows of assignments that no event explains, for `reconcile` and for runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, exists, select, update
+from sqlalchemy.engine import Connection
+
+from sync.ledger.findings import store_letter
+from sync.ledger.hints import EVER
+from sync.ledger.ledger import Ledger
+from sync.ledger.tables import (
+    assignments,
+    codes,
+    customers,
+    deliveries,
+    holders,
+    unassignments,
+)
+from sync.model.believed import BelievedHolder
+from sync.model.unassignment import Assignment, CampaignId, CustomerId, HolderId, VoucherId
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """A holder who is missing since `vanished_at`, was missed again, and whom no event explains."""
+
+    holder_id: HolderId
+    customer_id: CustomerId
+    voucher_id: VoucherId
+    vanished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOf:
+    """What the ledger knows of one holder that the CRM believes in.
+
+    Args:
+        ended: an event told that it ended, and `delivered` that this CRM was told.
+        held: it was there at the last whole look at its code.
+        missing: it was not, though the code was read to its end.
+        customer_gone: its customer was deleted in Voucherify.
+        code_gone: its code was.
+    """
+
+    ended: bool = False
+    delivered: bool = False
+    held: bool = False
+    missing: bool = False
+    customer_gone: bool = False
+    code_gone: bool = False
+
+
+def vanished_without_event(ledger: Ledger, lookback: timedelta) -> Sequence[Vanished]:
+    """Give who was missing at two looks at least one lookback apart, though the customer was read.
+
+    That read came after the first of the two looks, so the event would have been in it.
+    """
+    is_known = exists().where(unassignments.c.holder_id == holders.c.holder_id)
+    query = (
+        select(holders, customers.c.asked_at)
+        .join(customers, customers.c.customer_id == holders.c.customer_id)
+        .where(holders.c.vanished_at > EVER, ~is_known, customers.c.gone_at.is_(None))
+        .order_by(holders.c.vanished_at, holders.c.holder_id)
+    )
+    with ledger.read_only() as connection:
+        rows = connection.execute(query).all()
+    return [
+        Vanished(
+            HolderId(row.holder_id),
+            CustomerId(row.customer_id),
+            VoucherId(row.voucher_id),
+            row.vanished_at,
+        )
+        for row in rows
+        if row.missed_at - row.vanished_at >= lookback
+        and row.asked_at is not None
+        and row.asked_at >= row.vanished_at
+    ]
+
+
+def held_though_ended(ledger: Ledger) -> Sequence[HolderId]:
+    """Give the holders whom an event ended and who were there at a later whole look."""
+    query = (
+        select(holders.c.holder_id)
+        .join(unassignments, unassignments.c.holder_id == holders.c.holder_id)
+        .join(codes, codes.c.voucher_id == holders.c.voucher_id)
+        .where(
+            holders.c.vanished_at.is_(None),
+            codes.c.gone_at.is_(None),
+            codes.c.walked_at > unassignments.c.unassigned_at,
+        )
+        .order_by(holders.c.holder_id)
+    )
+    with ledger.read_only() as connection:
+        return [HolderId(each) for each in connection.execute(query).scalars()]
+
+
+def known_of(
+    ledger: Ledger, destination: str, page: Sequence[BelievedHolder]
+) -> Mapping[str, KnownOf]:
+    """Give what is known of what a CRM believes, by its record."""
+    ids = [each.holder_id for each in page if each.holder_id]
+    people = [each.customer_id for each in page if each.customer_id]
+    with ledger.read_only() as connection:
+        ended = _set(connection, select(unassignments.c.holder_id), unassignments.c.holder_id, ids)
+        told = select(deliveries.c.holder_id).where(
+            deliveries.c.destination == destination, deliveries.c.status == "delivered"
+        )
+        delivered = _set(connection, told, deliveries.c.holder_id, ids)
+        there = select(holders.c.holder_id).where(holders.c.vanished_at.is_(None))
+        held = _set(connection, there, holders.c.holder_id, ids)
+        gone = select(customers.c.customer_id).where(customers.c.gone_at.is_not(None))
+        deleted = _set(connection, gone, customers.c.customer_id, people)
+        looked = _codes_of(connection, ids)
+    return {
+        each.record_id: KnownOf(
+            ended=each.holder_id in ended,
+            delivered=each.holder_id in delivered,
+            held=each.holder_id in held,
+            missing=each.holder_id not in held and looked.get(each.holder_id or "") == "walked",
+            customer_gone=each.customer_id in deleted,
+            code_gone=looked.get(each.holder_id or "") == "gone",
+        )
+        for each in page
+    }
+
+
+def tell_again(ledger: Ledger, destination: str, holder_ids: Sequence[HolderId]) -> int:
+    """Make deliveries pending again that a CRM was told and does not show any more."""
+    again = 0
+    for start in range(0, len(holder_ids), AT_ONCE):
+        these = deliveries.c.holder_id.in_(holder_ids[start : start + AT_ONCE])
+        done = (deliveries.c.destination == destination) & (deliveries.c.status == "delivered")
+        with ledger.transaction() as connection:
+            pending = {"status": "pending", "attempts": 0, "outcome": None, "finished_at": None}
+            changed = update(deliveries).where(done, these)
+            again += connection.execute(changed.values(**pending)).rowcount
+    return again
+
+
+def write_holder_letters(
+    ledger: Ledger, reasons: Mapping[Vanished, str], run_id: str, now: datetime
+) -> int:
+    """Write a dead letter for each; give how many are new."""
+    new = 0
+    with ledger.transaction() as connection:
+        for each, reason in reasons.items():
+            fields = {
+                "customer_id": each.customer_id,
+                "holder_id": each.holder_id,
+                "found_at": now,
+                "found_by": run_id,
+            }
+            key = f"holder:{each.holder_id}"
+            new += store_letter(connection, key, "holder", reason, **fields)
+    return new
+
+
+def assignment_of(ledger: Ledger, holder_id: str) -> Assignment | None:
+    """Give what is known of one assignment; None if nothing is."""
+    found = _assignments(ledger, select(assignments).where(assignments.c.holder_id == holder_id))
+    return found[0] if found else None
+
+
+def held_of_code(ledger: Ledger, voucher_id: str) -> Sequence[Assignment]:
+    """Give who held a code at its last look and is not known to have ended."""
+    is_ended = exists().where(unassignments.c.holder_id == assignments.c.holder_id)
+    there = exists().where(
+        holders.c.holder_id == assignments.c.holder_id, holders.c.vanished_at.is_(None)
+    )
+    query = select(assignments).where(assignments.c.voucher_id == voucher_id, ~is_ended, there)
+    return _assignments(ledger, query.order_by(assignments.c.holder_id))
+
+
+def _assignments(ledger: Ledger, query: Select[Any]) -> Sequence[Assignment]:
+    with ledger.read_only() as connection:
+        rows = connection.execute(query).all()
+    return [_assignment(row) for row in rows]
+
+
+def _assignment(row: Row[Any]) -> Assignment:
+    return Assignment(
+        HolderId(row.holder_id),
+        CustomerId(row.customer_id),
+        VoucherId(row.voucher_id),
+        row.code,
+        CampaignId(row.campaign_id) if row.campaign_id else None,
+        row.role,
+        row.assigned_at,
+    )
+
+
+def _codes_of(connection: Connection, holder_ids: Sequence[HolderId]) -> Mapping[str, str]:
+    """Tell of each holder whether its code is gone, or was read to its end."""
+    query = (
+        select(assignments.c.holder_id, codes.c.gone_at, codes.c.walked_at)
+        .join(codes, codes.c.voucher_id == assignments.c.voucher_id)
+        .where(assignments.c.holder_id.in_(holder_ids), assignments.c.role == "REFEREE")
+    )
+    return {
+        row.holder_id: "gone" if row.gone_at else "walked" if row.walked_at else ""
+        for row in connection.execute(query)
+    }
+
+
+def _set(connection: Connection, query: Select[Any], column: Any, ids: Sequence[str]) -> set[str]:  # noqa: ANN401 - of any table
+    return set(connection.execute(query.where(column.in_(ids))).scalars())
