@@ -88,6 +88,15 @@ def test_a_summary_prints_exactly_the_documented_fields():
         "finished_at": "2026-03-01T08:01:00.000Z",
         "destination": "sql:1",
         "customers": {"selected": 0, "asked": 0, "gone": 0, "failed": 0, "left": 0, "forgotten": 0},
+        "codes": {
+            "selected": 0,
+            "looked": 0,
+            "walked": 0,
+            "vanished": 0,
+            "gone": 0,
+            "failed": 0,
+            "left": 0,
+        },
         "calls": {
             "made": 0,
             "retried": 0,
