@@ -112,7 +112,7 @@ def measure(size: int, url: str) -> None:
         def take(number: int) -> None:
             reading = RunProgress(ledger, f"run-{number}", NOW)
             taken = chosen(ledger, SOURCE, turn, hinted=reading.select_hinted())
-            looks = list(due(ledger, taken.codes, NOW + timedelta(days=1)))
+            looks = list(due(ledger, taken.codes, f"run-{number}"))
             reading.select_next(taken.holding, taken.others, listed=True)
             if len(looks) + reading.selected() < turn.allowance:
                 msg = "fewer were taken than may be"

@@ -185,7 +185,7 @@ class Candidates:
             watch=parts.watch,
         )
         self._tally.begins(lambda: self._tally.looked(looks.so_far()))
-        codes = due(parts.ledger, at_most, parts.start.started_at)
+        codes = due(parts.ledger, at_most, parts.start.run_id)
         self._looked = looks.look(codes, proven=self.proven)
         self._tally.looked(self._looked)
         self.proven |= self._looked.codes.looked > 0

@@ -18,6 +18,7 @@ from sync.jobs.selection import (
 )
 from sync.jobs.sources import CustomerSource
 from sync.ledger.budget import Spent
+from sync.ledger.codes import mend_due_codes
 from sync.ledger.ledger import Ledger
 from sync.ledger.planning import (
     Planned,
@@ -27,14 +28,21 @@ from sync.ledger.planning import (
     due_codes,
     due_customers,
     mark_seen,
+    mend_due,
     read_planned,
     save_planned,
 )
 from sync.model.allowance import Share
-from sync.model.planning import CodeHistory, Price, Shop
+from sync.model.planning import DAY, CodeHistory, Price, Shop
 
 REPRICE_AFTER = 6 * 3_600.0
 """Seconds: what candidates need changes slowly, and to add it up takes a while for a million."""
+
+
+MOST_AHEAD = 1.5
+"""A price may have been higher when somebody was planned; what is further ahead is a mistake."""
+PATIENCE = 2 * DAY
+"""Seconds: codes whose deletion is doubted are asked again after a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +165,10 @@ def _priced(  # noqa: PLR0917 - all of it is what a price rests on
         rules.longest.total_seconds(),
         beside=is_beside(source),
     )
+    # A clock that was ahead would let those whom it planned wait until its time has come.
+    furthest = MOST_AHEAD * max(found.longest, found.sweep, PATIENCE)
+    mend_due(ledger, at, furthest)
+    mend_due_codes(ledger, at, furthest)
     if before is None:
         return Planned(found, at, shop, at, per_day, at)
     return replace(before, price=found, priced_at=at)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     insert,
     literal,
     null,
-    or_,
     select,
     tuple_,
     update,
@@ -106,12 +105,12 @@ def count_due(ledger: Ledger, at: datetime) -> int:
         return connection.execute(query).scalar_one()
 
 
-def due(ledger: Ledger, at_most: int, started_at: datetime) -> Iterator[DueCode]:
+def due(ledger: Ledger, at_most: int, run_id: str) -> Iterator[DueCode]:
     """Give all that were hinted at, then the first so many as they are due.
 
-    What was looked at since `started_at` is left out, so that a run looks at each once.
+    What this run has looked at already is left out, whatever the clock says.
     """
-    fresh = or_(codes.c.looked_at.is_(None), codes.c.looked_at < started_at)
+    fresh = codes.c.looked_by.is_distinct_from(run_id)
     not_hinted = codes.c.hinted_at.is_(None)
     yield from _in_order(ledger, HINTED & fresh, codes.c.hinted_at, None)
     yield from _in_order(ledger, not_hinted & fresh, codes.c.due_at, at_most)
@@ -181,6 +180,13 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
         )
         fields = {"found_at": now, "found_by": run_id}
         return open_letter(connection, f"code:{code.voucher_id}", "code", reason, **fields)
+
+
+def mend_due_codes(ledger: Ledger, at: float, longest: float) -> None:
+    """Make codes due that were planned by a clock that was ahead; times are seconds since 1970."""
+    with ledger.transaction() as connection:
+        odd = codes.c.due_at > at + longest
+        connection.execute(update(codes).where(odd).values(due_at=at))
 
 
 def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: datetime) -> None:

@@ -67,6 +67,7 @@ def store_look(ledger: Ledger, look: StoredLook, run_id: str) -> None:
                 total=look.total,
                 newest=look.newest,
                 looked_at=look.began,
+                looked_by=run_id,
                 cost=look.history.cost,
                 watched=look.history.watched,
                 vanished=look.history.vanished,

@@ -142,6 +142,14 @@ def count_due(connection: Connection, run_id: str, at: float, *, listed: bool) -
     )
 
 
+def mend_due(ledger: Ledger, at: float, longest: float) -> None:
+    """Make customers due that were planned by a clock that was ahead; seconds since 1970."""
+    with ledger.transaction() as connection:
+        for line in (True, False):
+            odd = and_(customers.c.seen.is_(line), customers.c.due_at > at + longest)
+            connection.execute(update(customers).where(odd).values(due_at=at))
+
+
 def mark_seen(ledger: Ledger, *, covered: bool) -> None:
     """Let everybody be followed who is known to hold something; `covered` as for `holding_of`.
 

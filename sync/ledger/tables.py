@@ -75,6 +75,7 @@ codes = Table(
     Column("hinted_at", UtcDateTime),
     Column("gone_at", UtcDateTime),
     Column("looked_at", UtcDateTime),
+    Column("looked_by", PlainText),
     Column("walked_at", UtcDateTime),
     Column("total", Integer),
     Column("newest", PlainText),

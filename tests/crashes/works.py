@@ -40,6 +40,9 @@ FIRST = (
     Work("commit: Ledger.set_horizon", "first"),
     Work("commit: RunProgress.select_listed", "first"),
     Work("commit: mark_seen", "first"),
+    Work("commit: mend_due", "first"),
+    Work("statement: update codes", "first"),
+    Work("commit: mend_due_codes", "first"),
 )
 """In the order in which an empty ledger meets them: most can be reached once only."""
 

@@ -108,7 +108,7 @@ class Campaign:
     def rule(self, monkeypatch):
         """Let the tool live by this clock, this patience and these pages until the test ends."""
         self.clock.rule(monkeypatch)
-        for module in ("activity", "customers"):
+        for module in ("activity", "listed"):
             monkeypatch.setattr(f"sync.voucherify.{module}.PAGE_SIZE", self.form.page)
         monkeypatch.setattr("sync.app.wiring.Patience", lambda **_: self.form.patience)
         monkeypatch.setattr("sync.app.wiring.Transport", partial(Timed, self))

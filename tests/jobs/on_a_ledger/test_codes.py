@@ -90,7 +90,7 @@ class Looking:
             now=self.clock,
             watch=self.shop.watch,
         )
-        return looks.look(due(self.ledger, at_most, self.clock()), proven=proven)
+        return looks.look(due(self.ledger, at_most, f"run-{self.runs}"), proven=proven)
 
     def rows(self, table):
         return self.shop.rows(table)
@@ -300,6 +300,17 @@ def test_the_first_codes_that_are_due_are_looked_at_and_each_once(looking):
     assert looking.referrals.calls == names[:4]
     looking(at_most=4)
     assert looking.referrals.calls[4:] == [*names[4:], *names[:2]]
+
+
+def test_a_code_that_was_looked_at_by_a_clock_ahead_is_looked_at_again_and_once_in_a_run(looking):
+    looking.name("v_1")
+    looking.referrals.assign("v_1", 1)
+    looking.clock.wait(days=400)
+    looking()
+    looking.clock.wait(days=-400)
+
+    assert looking().codes.looked == 1
+    assert looking.referrals.calls == ["v_1", "v_1"]
 
 
 def test_codes_of_a_campaign_that_is_ending_are_due_at_once(looking):

@@ -67,6 +67,7 @@ def _make_codes() -> None:
         sa.Column("hinted_at", UtcDateTime()),
         sa.Column("gone_at", UtcDateTime()),
         sa.Column("looked_at", UtcDateTime()),
+        sa.Column("looked_by", sa.Text()),
         sa.Column("walked_at", UtcDateTime()),
         sa.Column("total", sa.Integer()),
         sa.Column("newest", sa.Text()),
