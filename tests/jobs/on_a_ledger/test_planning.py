@@ -20,6 +20,7 @@ def people(shop):
     shop.executor = Inline()
     for each in range(10):
         shop.voucherify.activity[f"cust_{each}"] = []
+        shop.voucherify.created[f"cust_{each}"] = shop.clock() - timedelta(days=each + 1)
     return shop
 
 
@@ -29,7 +30,8 @@ def test_what_a_run_spent_is_missing_to_the_next_and_comes_back_with_time(people
     people.clock.wait(days=1)
     run(people.parts(), ALL)
 
-    assert read_planned(people.ledger).tokens >= spent.tokens - 10
+    assert spent.tokens < read_planned(people.ledger).tokens + 8
+    assert len(people.rows(customers)) == 10
 
 
 def test_whoever_was_planned_by_a_clock_that_was_ahead_does_not_wait_for_its_time(people):
@@ -37,7 +39,7 @@ def test_whoever_was_planned_by_a_clock_that_was_ahead_does_not_wait_for_its_tim
     run(people.parts(), ALL)
     people.clock.wait(days=-400)
 
-    run(people.parts(), ALL)
+    run(people.parts(), CustomerSource("hints"))
 
     longest = (people.clock() + timedelta(days=30)).timestamp()
     planned = [row["due_at"] for row in people.rows(customers)]
