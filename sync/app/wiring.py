@@ -28,6 +28,7 @@ from sync.transport import CallCount, Transport
 from sync.voucherify.activity import ActivityReader
 from sync.voucherify.client import VoucherifyClient, credentials
 from sync.voucherify.customers import CustomerLister
+from sync.voucherify.exports import CodeExport, ExportedCodes
 from sync.voucherify.holders import HolderReader
 from sync.voucherify.probing import Prober
 from sync.voucherify.redeemables import HoldingReader
@@ -64,6 +65,7 @@ class Voucherify:
     codes: CodeLister
     holders: HolderReader
     prober: Prober
+    export: CodeExport
     meter: CallMeter
     leave: Callable[[], None]
 
@@ -93,6 +95,7 @@ def voucherify(configured: Configured, counted_on: Ledger, stop: Stop) -> Iterat
             codes=CodeLister(client),
             holders=HolderReader(client),
             prober=Prober(client),
+            export=CodeExport(client, stop.wait),
             meter=CallMeter(transport, budget),
             leave=gate.shut,
         )
@@ -141,12 +144,24 @@ def assembled(
                 crm_executor=crm_executor,
                 held=HeldLookup(project.holdings, fetchers),
                 codes=CodeParts(
-                    PagesAside(project.codes, fetchers), project.holders, look_rules(configured)
+                    PagesAside(project.codes, fetchers),
+                    project.holders,
+                    look_rules(configured),
+                    _export_of(configured, project, fetchers),
                 ),
             )
         finally:
             # In order, nothing is under way any more; after a mistake of ours, something may be.
             fetchers.leave(stopped())
+
+
+def _export_of(
+    configured: Configured, project: Voucherify, fetchers: Executor
+) -> Callable[[], ExportedCodes] | None:
+    """Give what exports codes, made in another thread, if the settings want that."""
+    if configured.settings.codes_by == "list":
+        return None
+    return lambda: fetchers.submit(project.export.read).result()
 
 
 def _budget(settings: Settings, counted_on: Ledger) -> Budget:

@@ -29,7 +29,9 @@ EnvFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Customers = Annotated[
     str | None,
-    typer.Option(metavar="all|file:PATH|-", help="Whom to ask, instead of HOLDERSYNC_CUSTOMERS."),
+    typer.Option(
+        metavar="SOURCES", help="Whom to ask, instead of HOLDERSYNC_CUSTOMERS; - is stdin."
+    ),
 ]
 
 WELCOME = """\

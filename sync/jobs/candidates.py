@@ -17,7 +17,7 @@ from sync.errors import (
 from sync.jobs import planning
 from sync.jobs.believers import believed, is_due
 from sync.jobs.codes import CodeLooks, Looked
-from sync.jobs.listing import CodeListReader, CustomerListReader, begin_of_all
+from sync.jobs.listing import CodeListReader, CustomerListReader, begin_of_all, export_codes
 from sync.jobs.parts import Parts
 from sync.jobs.reconcile import tell_vanished
 from sync.jobs.sources import CustomerSource, batches
@@ -106,17 +106,26 @@ class Candidates:
         if not source.codes:
             return
         if source.lists_codes:
-            listing = CodeListReader(self._parts, self._tally)
             try:
-                listing.read()
-            except PermissionRefusedError as error:
+                self._read_codes()
+            except (LeaveError, PermissionRefusedError) as error:
                 # Whoever is known otherwise can still be asked.
                 self._tally.stopped(error)
-            self.proven |= listing.answered
         for batch in batches(source.code_ids or ()):
             named = [Code(each, None, None) for each in batch]
             name_codes(ledger, named, self._parts.now())
         name_codes_of_events(ledger)
+
+    def _read_codes(self) -> None:
+        export = self._parts.codes.export
+        if export is not None and export_codes(self._parts, export):
+            self.proven = True
+            return
+        listing = CodeListReader(self._parts, self._tally)
+        try:
+            listing.read()
+        finally:
+            self.proven |= listing.answered
 
     def _set_horizon(self) -> None:
         """Take the horizon from the ledger; if nothing has set it yet, a call is made for it."""

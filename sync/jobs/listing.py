@@ -1,8 +1,9 @@
 """How much of the lists of customers and codes is read in one run, before anybody is asked."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from sync.errors import LeaveError, UnreadableError
@@ -12,8 +13,10 @@ from sync.ledger.codes import name_codes
 from sync.ledger.listing import Listed, Listing, listing_to_do, read_listing
 from sync.ledger.scheduled import RunProgress
 from sync.voucherify.customers import CustomerPage
+from sync.voucherify.exports import ExportedCodes
 from sync.voucherify.vouchers import CodePage
 
+AT_ONCE = 500
 PART_OF_CALLS = 10
 """The list takes one call in so many at most, of those that may still be made today."""
 
@@ -165,6 +168,30 @@ class CodeListReader(ListReader[CodePage]):
             told = f"{page.invalid_rows} referral codes in the list have no usable id"
             self._tally.not_known(f"{told}, so nobody can ask who holds them")
         return 0
+
+
+def export_codes(parts: Parts, export: Callable[[], ExportedCodes]) -> bool:
+    """Take all referral codes from an export in place of a pass through the list.
+
+    Gives whether one was made: once it is whole, the list keeps it up, and it is made anew with it.
+    One that was cut short is made again by the next run.
+
+    Raises:
+        LeaveError: it was not done in time, or can't be read.
+        ParkError: a call may not be made now, or the run was asked to stop.
+    """
+    begun = listing_to_do(read_listing(parts.ledger, "codes"), parts.now())
+    if begun.whole:
+        return False
+    exported = export()
+    parts.ledger.set_horizon(begin_of_all(parts, exported.server_time))
+    codes = iter(exported.codes)
+    while part := tuple(islice(codes, AT_ONCE)):
+        name_codes(parts.ledger, part, parts.now(), begun)
+        parts.watch.go_on()
+    whole = Listing(parts.now(), newest=exported.server_time, whole=True)
+    name_codes(parts.ledger, (), parts.now(), whole)
+    return True
 
 
 def _stuck(of: Listed, place: datetime | None) -> str:

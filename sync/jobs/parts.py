@@ -15,6 +15,7 @@ from sync.jobs.planning import PlanRules
 from sync.jobs.ports import CodePages, HolderPages, Lister, Meter, PageReader, Watch
 from sync.ledger.ledger import Ledger
 from sync.ledger.runs import RunStart
+from sync.voucherify.exports import ExportedCodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class ReadRules:
 
 @dataclass(frozen=True, slots=True)
 class CodeParts:
-    """What lists referral codes, reads who holds them, and bounds that."""
+    """What lists referral codes, reads who holds them, and bounds that.
+
+    `export` gives all codes at once, in place of the first pass through the list, where it is set.
+    """
 
     lister: CodePages
     reader: HolderPages
     rules: LookRules
+    export: Callable[[], ExportedCodes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     customers: Annotated[str, PlainValidator(values.parse_customers)] = Field(
         default="all", validation_alias="HOLDERSYNC_CUSTOMERS"
     )
+    codes_by: Literal["list", "export"] = Field(
+        default="list", validation_alias="HOLDERSYNC_CODES_BY"
+    )
     lookback: DurationOrNone = Field(
         default=timedelta(hours=1), validation_alias="HOLDERSYNC_LOOKBACK"
     )

@@ -126,3 +126,22 @@ def test_a_crm_that_can_not_be_listed_is_told_and_the_rest_goes_on(believing):
 
     assert result.json["codes"]["looked"] > 0
     assert result.code in (69, 78)
+
+
+def test_an_export_names_the_same_codes_as_the_list_and_the_list_keeps_it_up(new_shop):
+    by_list, by_export = new_shop(customers=120, seed=2), new_shop(customers=120, seed=2)
+    by_list.run(HOLDERSYNC_CUSTOMERS="holders")
+    export = {"HOLDERSYNC_CUSTOMERS": "holders", "HOLDERSYNC_CODES_BY": "export"}
+    first = by_export.run(**export)
+    query = "SELECT voucher_id, code, campaign_id FROM codes ORDER BY 1"
+
+    assert first.code in (0, 65), first.err
+    assert by_export.ledger(query) == by_list.ledger(query)
+    assert by_export.playground.counters().by_endpoint["exports"] >= 3
+    owner = by_export.world.customers[0]
+    campaign = next(one.campaign for one in by_export.world.vouchers if one.campaign.is_referral)
+    new = by_export.playground.add_code(owner.customer_id, campaign.campaign_id)
+    before = by_export.playground.counters().by_endpoint["exports"]
+    by_export.run(**export)
+    assert new.voucher_id in {row[0] for row in by_export.ledger(query)}
+    assert by_export.playground.counters().by_endpoint["exports"] == before

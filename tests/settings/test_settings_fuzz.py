@@ -48,6 +48,7 @@ RIGHT = {
     "HOLDERSYNC_LEDGER_URL": URLS,
     "HOLDERSYNC_LOCK_URL": URLS,
     "HOLDERSYNC_CUSTOMERS": ["all", "-", "file:ids", "file:/a b/ids", "all,holders:v,crm,hints"],
+    "HOLDERSYNC_CODES_BY": ["list", "export"],
     "HOLDERSYNC_LOOKBACK": DURATIONS,
     "HOLDERSYNC_INITIAL_LOOKBACK": DURATIONS,
     "HOLDERSYNC_MAX_WAIT": DURATIONS,
