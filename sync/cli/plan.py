@@ -10,7 +10,7 @@ from sync.cli.customers import source_of
 from sync.cli.shell import AsJson, Customers, EnvFile, Shell
 from sync.cli.terminal import say, say_json, table
 from sync.errors import TellUserError
-from sync.jobs.forecast import Candidates, Forecast, Schedule, asked, forecast
+from sync.jobs.forecast import Counted, Forecast, Schedule, asked, forecast
 from sync.jobs.planning import calls_a_day, is_beside
 from sync.jobs.sources import CustomerSource
 from sync.ledger.budget import Spent
@@ -77,7 +77,7 @@ def _interval(text: str) -> timedelta:
 def _schedule(
     settings: Settings,
     source: CustomerSource,
-    found: Candidates,
+    found: Counted,
     spent: Spent,
     every: timedelta,
 ) -> Schedule:
@@ -94,7 +94,7 @@ def _schedule(
 
 
 def _json(
-    source: CustomerSource, found: Candidates, told: Forecast, every: timedelta
+    source: CustomerSource, found: Counted, told: Forecast, every: timedelta
 ) -> dict[str, object]:
     return {
         "customers": source.label,
@@ -119,7 +119,7 @@ def _json(
 
 def _text(
     source: CustomerSource,
-    found: Candidates,
+    found: Counted,
     told: Forecast,
     settings: Settings,
     every: timedelta,

@@ -138,7 +138,7 @@ def _needed(of: Demand, at: Schedule, for_runs: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class Counted:
     """Who and what a source names, as far as it is known; `calls` were made to hear of it."""
 
     of: Demand
@@ -146,9 +146,7 @@ class Candidates:
     calls: int
 
 
-def asked(
-    ledger: Ledger, source: CustomerSource, customers: Lister, codes: CodePages
-) -> Candidates:
+def asked(ledger: Ledger, source: CustomerSource, customers: Lister, codes: CodePages) -> Counted:
     """Count the candidates; a list that no run has read yet is asked for its total, by one call."""
     planned = read_planned(ledger)
     shop = planned.shop if planned else Shop()
@@ -159,4 +157,4 @@ def asked(
         first = next(iter(codes.pages()), None)
         new_codes, calls = (first.total or 0 if first else 0), calls + 1
     of = demand_of(ledger, source, shop, new_codes=new_codes, new_customers=new_customers)
-    return Candidates(of, len(set(source.ids or ())), calls)
+    return Counted(of, len(set(source.ids or ())), calls)
