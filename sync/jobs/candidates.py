@@ -91,9 +91,17 @@ class Candidates:
         )
         customers = self._reading.still_due(listed=self._source.lists)
         self._tally.waiting(customers)
-        due = count_due(parts.ledger, parts.start.started_at) if self._source.codes else 0
-        if customers or due:
-            self._tally.stopped(self._not_yet(customers, due))
+        due_codes = self._still_due_codes()
+        if customers or due_codes:
+            self._tally.stopped(self._not_yet(customers, due_codes))
+
+    def _still_due_codes(self) -> int:
+        """Count the codes that were due and got no look, for want of calls and no other reason."""
+        looked = self._looked
+        if looked is None or looked.stopped_by is not None or looked.forbidden is not None:
+            return 0
+        due_codes = count_due(self._parts.ledger, self._parts.start.started_at)
+        return max(0, due_codes - looked.codes.failed - looked.codes.left)
 
     def _list(self) -> None:
         if self._source.lists:

@@ -1,6 +1,8 @@
 """Whom to ask is told by the holders of codes: real HTTP, real databases."""
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -145,3 +147,22 @@ def test_an_export_names_the_same_codes_as_the_list_and_the_list_keeps_it_up(new
     by_export.run(**export)
     assert new.voucher_id in {row[0] for row in by_export.ledger(query)}
     assert by_export.playground.counters().by_endpoint["exports"] == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("status 404 key=odd", 69), ("status 403 key=forbidden", 77)]
+)
+def test_codes_that_can_not_be_read_are_no_want_of_calls(of_codes, fault, code):
+    shop = of_codes()
+    shop.run()
+    voucher_id = shop.ledger("SELECT voucher_id FROM codes ORDER BY due_at LIMIT 1")[0][0]
+    which = f"path:/{voucher_id}/holders" if code == 69 else "path:/holders"
+    shop.playground.set_faults(f"{which} 1- {fault}")
+    with_due = "UPDATE codes SET due_at = 0"
+    with closing(sqlite3.connect(shop.ledger_file)) as ledger, ledger:
+        ledger.execute(with_due)
+
+    result = shop.run()
+
+    assert (result.code, result.json["parked_by"]) == (code, None), result.err
+    assert "could not be asked" not in result.err
