@@ -18,7 +18,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, text
 from sqlalchemy.engine import make_url
 
 from sync.jobs.planning import PlanRules, begin, chosen
@@ -101,6 +101,10 @@ def make(size: int, url: str) -> None:
     with closing(create_or_open(make_url(url))) as ledger:
         ledger.bind("http://127.0.0.1:9", "bench", NOW)
         fill(ledger, size)
+        if ledger.engine.dialect.name == "postgresql":
+            # The server does so by itself, a minute after so many rows came (autovacuum).
+            with ledger.transaction() as connection:
+                connection.execute(text("ANALYZE"))
 
 
 def measure(size: int, url: str) -> None:
