@@ -1,7 +1,7 @@
 """How each strategy finds unassignments: the real planner, with time that is only reckoned."""
 
 import heapq
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from itertools import takewhile
 from math import ceil
@@ -151,7 +151,7 @@ class Pulling:
         self._tokens = calls_a_day
         self._hooks = self._told(webhooks, silent)
         self._hooked: set[float] = set()
-        self._hints = 0
+        self._hints: deque[tuple[str, float]] = deque()
         self._spent_by_day: Counter[int] = Counter()
         self._found = Found()
 
@@ -184,34 +184,40 @@ class Pulling:
         if now - self._priced_at >= REPRICE_AFTER:
             self._reprice(now)
         self._spend(now, "lists", min(left_today, 1 + self._sweeps))
+        self._take_hooks(now)
+        others = self._look(now)
         # Whoever is hinted at is read in any case, as far as the day's share goes.
-        self._take_hooks(now, self._left_today(now))
-        reads = min(self._left_today(now), self._hints)
-        self._hints -= reads
-        self._spend(now, "reads", reads)
-        left = int(min(self._tokens, self._left_today(now)))
-        if left > 0:
-            self._look(now, left)
+        self._read(now)
+        self._spend(now, "sweep", min(others, self._left_today(now)))
 
     def _left_today(self, now: float) -> int:
         return int(self._calls_a_day - self._spent_by_day[int(now // DAY)])
 
-    def _take_hooks(self, now: float, left: int) -> None:
-        calls = 0
-        while self._hooks and self._hooks[-1] <= now and calls < left:
+    def _take_hooks(self, now: float) -> None:
+        while self._hooks and self._hooks[-1] <= now:
             end = self._hooks.pop()
             if end not in self._hooked:
                 self._hooked.add(end)
-                self._found.delays.append((end, now - end))
-                calls += 1
-        self._spend(now, "hints", calls)
+                self._hints.append(("hints", end))
 
-    def _look(self, now: float, left: int) -> None:
+    def _read(self, now: float) -> None:
+        """Read the activities of those hinted at; only then an unassignment counts as found."""
+        calls: Counter[str] = Counter()
+        for _ in range(min(self._left_today(now), len(self._hints))):
+            purpose, end = self._hints.popleft()
+            calls[purpose] += 1
+            self._found.delays.append((end, now - end))
+        for purpose, number in calls.items():
+            self._spend(now, purpose, number)
+
+    def _look(self, now: float) -> int:
+        """Look at codes, as many as are this run's part; give how many others are."""
+        left = int(min(self._tokens, self._left_today(now))) - len(self._hints)
+        left = max(1, left)
         others = self._shop.sizes.customers - self._shop.sizes.referees if self._sweeps else 0
         line = heapq.nsmallest(left, self._line) if left < len(self._line) else sorted(self._line)
         due = [(due_at, self._codes[number].history.cost) for due_at, number in line]
         taken = portions(left, due, (), min(others, left), self._price.part)
-        self._spend(now, "sweep", taken.others)
         room = left - taken.others
         watched, vanished = 0.0, 0
         for _, number in line[: taken.codes]:
@@ -224,6 +230,7 @@ class Pulling:
             vanished += ends
         self._seen = shop_looked(self._seen, watched, vanished, self._interval)
         self._line = [(code.due_at, number) for number, code in enumerate(self._codes)]
+        return taken.others
 
     def _look_at(self, number: int, now: float) -> tuple[int, float, int]:
         code = self._codes[number]
@@ -241,8 +248,7 @@ class Pulling:
             self._found.unseen += len(news)
             self._found.start_up = max(self._found.start_up, now)
         else:
-            self._hints += len(news)
-            self._found.delays += [(end, now - end) for end in news]
+            self._hints += [("reads", end) for end in news]
         watched = code.history.holders * held_for
         code.history = looked(code.history, held_for, len(code.ends), len(ends), calls)
         code.looked_at = now
@@ -280,3 +286,4 @@ class Pulling:
         for code in self._codes:
             late = takewhile(lambda end: end <= last, sorted(code.ends))
             self._found.missed += sum(end < last - LATE and end not in self._hooked for end in late)
+        self._found.missed += sum(end < last - LATE for _, end in self._hints)

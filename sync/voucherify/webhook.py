@@ -28,8 +28,9 @@ OLDEST = timedelta(days=15)
 AHEAD = timedelta(minutes=5)
 LONGEST_ID = 1_000
 DEEPEST = 4
-OUTSIDE_STRINGS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
-"""White space outside strings, or a string, which is kept."""
+OUTSIDE_STRINGS = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|[ \t\r\n]+', re.DOTALL)
+"""White space outside strings, or a string, which is kept; one without an end goes to the end, or
+whoever can't sign could let us look for that end from each of its quotes."""
 DELETED: Mapping[str, tuple[HintKind, str]] = {
     "customer.deleted": ("customer", "customer"),
     "voucher.deleted": ("code", "voucher"),

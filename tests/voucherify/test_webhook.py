@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.model.received import Received
-from sync.voucherify.webhook import MalformedError, is_signed, read_webhook
+from sync.voucherify.webhook import OUTSIDE_STRINGS, MalformedError, is_signed, read_webhook
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 SECRET = "secretKey"
@@ -62,6 +62,15 @@ def test_white_space_in_strings_is_signed_and_outside_of_them_is_not(text, inden
 
     assert is_signed(spaced, signed(compact), [SECRET])
     assert not is_signed(spaced + b"x", signed(compact), [SECRET])
+
+
+def test_a_string_without_an_end_is_gone_through_once():
+    endless = b'"' + b'\\"' * 30_000
+
+    (found,) = OUTSIDE_STRINGS.finditer(endless)
+
+    assert found[0] == endless
+    assert not is_signed(endless, signed(b"{}"), [SECRET])
 
 
 @pytest.mark.parametrize(
