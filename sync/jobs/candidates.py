@@ -96,12 +96,14 @@ class Candidates:
             self._tally.stopped(self._not_yet(customers, due_codes))
 
     def _still_due_codes(self) -> int:
-        """Count the codes that were due and got no look, for want of calls and no other reason."""
+        """Count the codes that were due and got no look, for want of calls and no other reason.
+
+        One that failed, or whose deletion is doubted, is due again later.
+        """
         looked = self._looked
         if looked is None or looked.stopped_by is not None or looked.forbidden is not None:
             return 0
-        due_codes = count_due(self._parts.ledger, self._parts.start.started_at)
-        return max(0, due_codes - looked.codes.failed - looked.codes.left)
+        return count_due(self._parts.ledger, self._parts.start.started_at)
 
     def _list(self) -> None:
         if self._source.lists:
@@ -179,8 +181,10 @@ class Candidates:
             parts.ledger, source, parts.plan_rules, parts.meter, parts.now()
         )
         hinted = self._reading.select_hinted()
+        if parts.collect_rules.gone_at_most:
+            hinted += self._reading.select_doubted()
         if source.codes:
-            hinted += count_hinted(parts.ledger)
+            hinted += count_hinted(parts.ledger, parts.now())
         taken = planning.chosen(parts.ledger, source, self._turn, hinted=hinted)
         if source.codes:
             self._look(self._turn, taken.codes)
@@ -202,19 +206,25 @@ class Candidates:
             watch=parts.watch,
         )
         self._tally.begins(lambda: self._tally.looked(looks.so_far()))
-        codes = due(parts.ledger, at_most, parts.start.run_id)
+        codes = due(
+            parts.ledger,
+            at_most,
+            parts.start.run_id,
+            parts.start.started_at,
+            doubted=parts.codes.rules.gone_at_most > 0,
+        )
         self._looked = looks.look(codes, proven=self.proven)
         self._tally.looked(self._looked)
         self.proven |= self._looked.codes.looked > 0
         stopped_by = self._looked.stopped_by
-        if isinstance(stopped_by, VendorChangedError):
-            # The lists of holders can't be read any more; customers' activities may still be.
-            self._tally.stopped(stopped_by)
-        elif stopped_by is not None:
+        if stopped_by is None:
+            return
+        if not _is_of_codes_alone(stopped_by):
             raise stopped_by
+        self._tally.stopped(stopped_by)
 
-    def _due(self, holding: int, now: datetime) -> float:
-        return self._turn.due(holding, now) if self._turn else now.timestamp()
+    def _due(self, holding: int, failures: int, now: datetime) -> float:
+        return self._turn.due(holding, failures, now) if self._turn else now.timestamp()
 
     def _not_yet(self, customers: int, codes: int) -> ParkError:
         left = self._parts.meter.spent().left_today
@@ -225,3 +235,9 @@ class Candidates:
             "how long that takes"
         )
         return ParkError(msg, by="budget", resume_after=None if left else tomorrow)
+
+
+def _is_of_codes_alone(error: HoldersyncError) -> bool:
+    """Tell whether customers can still be read: their holders' lists changed, or seem deleted."""
+    doubted = isinstance(error, ParkError) and error.by == "brake"
+    return doubted or isinstance(error, VendorChangedError)

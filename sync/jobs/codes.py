@@ -18,6 +18,7 @@ from sync.errors import (
     PermissionRefusedError,
 )
 from sync.jobs.enough import (
+    ASK_AGAIN_AFTER,
     NO_STREAK,
     SAME_IN_A_ROW,
     Streak,
@@ -26,7 +27,7 @@ from sync.jobs.enough import (
     too_many_gone,
 )
 from sync.jobs.ports import HolderPages, Watch
-from sync.jobs.selection import HOT_SPAN, code_wait, is_hot, looked
+from sync.jobs.selection import HOT_SPAN, code_wait, failed_wait, is_hot, looked
 from sync.jobs.snapshot import Look, Snapshot, compared, look, needs_walk
 from sync.ledger.codes import (
     DueCode,
@@ -36,6 +37,7 @@ from sync.ledger.codes import (
     pull_forward,
     remembered_holders,
     store_code_gone,
+    store_failed,
 )
 from sync.ledger.ledger import Ledger
 from sync.ledger.looks import StoredLook, store_look
@@ -45,8 +47,6 @@ from sync.model.summary import CodeCount
 LOOK_UP_AFTER = 0.2
 """Seconds after which a slow answer doesn't keep us from hearing that we should stop."""
 TOLD_BY_NAME = 5
-ASK_AGAIN_AFTER = timedelta(days=1)
-"""When codes are asked again whose deletion is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,9 @@ class CodeLooks:
 
     def _leave(self, code: DueCode, error: LeaveError) -> None:
         self._count(**{"failed" if isinstance(error, FailedError) else "left": 1})
+        wait = code_wait(code.history, self._shop, self._price)
+        due_at = self._now().timestamp() + failed_wait(code.failures + 1, wait)
+        store_failed(self._ledger, code.voucher_id, self._run_id, due_at)
         self._streak = self._streak.after(error)
         if len(self._done.failures) < TOLD_BY_NAME:
             told = f"code {code.voucher_id} was not looked at: {error}"

@@ -20,6 +20,7 @@ from sync.errors import (
     UnreadableError,
 )
 from sync.jobs.enough import (
+    ASK_AGAIN_AFTER,
     NO_STREAK,
     SAME_IN_A_ROW,
     Streak,
@@ -173,6 +174,8 @@ class Collector:
             known = next(customers, None)
             if known is None:
                 break
+            if known.customer_id in self._not_again:
+                continue
             self._fetch(begin(known, self._window_of(known)))
         return bool(self._in_flight)
 
@@ -268,6 +271,7 @@ class Collector:
             self._fail(customer_id, error, "Voucherify never knew it: see where this id comes from")
         else:
             self._fail(customer_id, error, str(error))
+            self._progress.failed(customer_id, self._now())
             self._streak = self._streak.after(error)
             if self._streak.length >= SAME_IN_A_ROW:
                 self._stop(too_many_alike(error))
@@ -286,8 +290,8 @@ class Collector:
         """
         self._doubted = too_many_gone(*self._absence())
         if self._doubted is not None:
-            # They go to the end of the line, or they alone would be asked from now on.
-            self._progress.postpone(self._gone, self._now())
+            # They are not asked for a while, or they alone would be from now on.
+            self._progress.postpone(self._gone, self._now() + ASK_AGAIN_AFTER)
             return
         for customer_id in self._gone:
             held = self._progress.held_by(customer_id)

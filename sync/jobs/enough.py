@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sync.errors import (
     FailedError,
@@ -18,6 +19,8 @@ SAME_IN_A_ROW = 5
 """So many customers ending alike, one after the other, end the reading."""
 NOBODY_FOUND = 50
 """So many customers that are said to be deleted, and nobody found beside them, end the reading."""
+ASK_AGAIN_AFTER = timedelta(days=1)
+"""When those are asked again whose deletion is doubted, unless a person says that it is none."""
 UNAVAILABLE = "unavailable"
 OWN_ID = re.compile(r"cust_[A-Za-z0-9]{1,64}")
 

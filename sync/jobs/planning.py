@@ -11,6 +11,7 @@ from sync.jobs.selection import (
     Portions,
     customer_wait,
     demand,
+    failed_wait,
     portions,
     price,
     refilled,
@@ -74,9 +75,10 @@ class Turn:
         """What was seen to vanish until now."""
         return self.planned.shop
 
-    def due(self, holding: int, now: datetime) -> float:
-        """Give when a customer is due again who was read now; in seconds since 1970."""
-        return now.timestamp() + customer_wait(holding, self.shop, self.price)
+    def due(self, holding: int, failures: int, now: datetime) -> float:
+        """Give when a customer is due again who was asked now; in seconds since 1970."""
+        wait = customer_wait(holding, self.shop, self.price)
+        return now.timestamp() + (failed_wait(failures, wait) if failures else wait)
 
 
 def calls_a_day(spent: Spent, share: Share, now: datetime) -> float:

@@ -33,6 +33,9 @@ HOT_RATIO = 3.0
 """A campaign is hot once so many vanished within the span, and so many times what was to be
 expected."""
 
+FIRST_AGAIN = 900.0
+"""Seconds until somebody is asked again whose reading failed once."""
+
 FOR_LOOKS = 0.9
 """Part of a day's calls that is planned; the rest is for what comes up."""
 LEAST_FOR_LOOKS = 0.1
@@ -120,6 +123,15 @@ def customer_wait(holding: int, shop: Shop, price: Price) -> float:
     if not holding:
         return price.sweep
     return min(price.longest, price.stretch * sqrt(1 / (holding * shop.rate)))
+
+
+def failed_wait(failures: int, wait: float) -> float:
+    """Give the seconds until whoever failed so many times in a row is asked again.
+
+    It doubles each time, up to a day and up to the `wait` of one who does not fail: so what can't
+    be read for good costs a call a day, and what could not be read once is read soon.
+    """
+    return min(wait, DAY, FIRST_AGAIN * 2.0 ** (min(failures, 10) - 1))
 
 
 def is_hot(vanished: int, holders: int, shop: Shop) -> bool:

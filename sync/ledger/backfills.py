@@ -119,14 +119,22 @@ class BackfillProgress(Progress):
             connection.execute(update(backfills).where(self._mine).values(finished_at=now))
 
     def to_ask(self) -> Iterator[Known]:
-        """Give the customers that are still to be read."""
-        yield from self._people(backfill_customers.c.hinted.is_(False))
+        """Give the customers that are still to be read, those last who could not be read before."""
+        for failed in (False, True):
+            line = backfill_customers.c.failed.is_(failed)
+            yield from self._people(and_(backfill_customers.c.hinted.is_(False), line))
 
     def hinted_meanwhile(self) -> Iterator[Known]:
         """Give who was hinted at in this window and is still to be read."""
         yield from self._people(backfill_customers.c.hinted.is_(True))
 
-    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
+    def failed(self, customer_id: CustomerId, _now: datetime) -> None:
+        """Ask after all others, when the backfill is resumed, whom it was not possible to read."""
+        mine = and_(self._in_line(), backfill_customers.c.customer_id == customer_id)
+        with self._ledger.transaction() as connection:
+            connection.execute(update(backfill_customers).where(mine).values(failed=True))
+
+    def postpone(self, customer_ids: Sequence[CustomerId], until: datetime) -> None:
         """Leave them as they are: whoever resumes the backfill asks them again."""
 
     def _people(self, who: ColumnElement[bool]) -> Iterator[Known]:

@@ -11,12 +11,15 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Text,
+    and_,
     case,
     exists,
+    false,
     func,
     insert,
     literal,
     null,
+    or_,
     select,
     tuple_,
     update,
@@ -41,7 +44,10 @@ HERE = codes.c.gone_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class DueCode:
-    """A code to look at, with what is known of earlier looks; `hinted` if something told of it."""
+    """A code to look at, with what is known of earlier looks; `hinted` if something told of it.
+
+    The last `failures` looks failed, in a row.
+    """
 
     voucher_id: VoucherId
     code: str | None
@@ -52,6 +58,7 @@ class DueCode:
     looked_at: datetime | None
     walked_at: datetime | None
     hinted: bool
+    failures: int = 0
 
 
 def name_codes(
@@ -91,9 +98,9 @@ def name_codes_of_events(ledger: Ledger) -> None:
             connection.execute(insert(codes).from_select(columns, found))
 
 
-def count_hinted(ledger: Ledger) -> int:
-    """Count the codes that something told of."""
-    query = select(func.count()).where(HERE, HINTED)
+def count_hinted(ledger: Ledger, now: datetime) -> int:
+    """Count the codes that something told of and that are to be looked at for that."""
+    query = select(func.count()).where(HERE, _hinted(now))
     with ledger.read_only() as connection:
         return connection.execute(query).scalar_one()
 
@@ -105,15 +112,20 @@ def count_due(ledger: Ledger, at: datetime) -> int:
         return connection.execute(query).scalar_one()
 
 
-def due(ledger: Ledger, at_most: int, run_id: str) -> Iterator[DueCode]:
+def due(
+    ledger: Ledger, at_most: int, run_id: str, now: datetime, *, doubted: bool = False
+) -> Iterator[DueCode]:
     """Give all that were hinted at, then the first so many as they are due.
 
-    What this run has looked at already is left out, whatever the clock says.
+    What this run has looked at already is left out, whatever the clock says. With `doubted`, those
+    come last whose deletion was doubted, for a person says now that it is none.
     """
     fresh = codes.c.looked_by.is_distinct_from(run_id)
-    not_hinted = codes.c.hinted_at.is_(None)
-    yield from _in_order(ledger, HINTED & fresh, codes.c.hinted_at, None)
-    yield from _in_order(ledger, not_hinted & fresh, codes.c.due_at, at_most)
+    hinted, again = _hinted(now), codes.c.doubted.is_(True) if doubted else false()
+    others = fresh & ~again & or_(codes.c.hinted_at.is_(None), ~hinted)
+    yield from _in_order(ledger, hinted & fresh & ~again, codes.c.hinted_at, None)
+    yield from _in_order(ledger, others, codes.c.due_at, at_most)
+    yield from _in_order(ledger, again, codes.c.due_at, None)
 
 
 def known_holders(ledger: Ledger, voucher_id: VoucherId) -> Mapping[HolderId, bool]:
@@ -126,6 +138,13 @@ def known_holders(ledger: Ledger, voucher_id: VoucherId) -> Mapping[HolderId, bo
             HolderId(row.holder_id): row.vanished_at is not None
             for row in connection.execute(query)
         }
+
+
+def store_failed(ledger: Ledger, voucher_id: VoucherId, run_id: str, due_at: float) -> None:
+    """Store that a look failed; the next one is due at a time, in seconds since 1970."""
+    failed = {"failures": codes.c.failures + 1, "due_at": due_at, "looked_by": run_id}
+    with ledger.transaction() as connection:
+        connection.execute(update(codes).where(codes.c.voucher_id == voucher_id).values(failed))
 
 
 def remembered_holders(ledger: Ledger, voucher_id: VoucherId) -> AbstractSet[HolderId]:
@@ -165,10 +184,11 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
     """
     with ledger.transaction() as connection:
         mine = codes.c.voucher_id == code.voucher_id
-        connection.execute(update(codes).where(mine).values(gone_at=now, hinted_at=None))
+        gone = {"gone_at": now, "hinted_at": None, "failures": 0, "doubted": False}
+        connection.execute(update(codes).where(mine).values(gone))
         held = connection.execute(
             select(func.count()).where(
-                holders.c.voucher_id == code.voucher_id, holders.c.vanished_at.is_(None)
+                assignments.c.voucher_id == code.voucher_id, is_held(covered=False), is_there()
             )
         ).scalar_one()
         if not held:
@@ -182,6 +202,13 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
         return open_letter(connection, f"code:{code.voucher_id}", "code", reason, **fields)
 
 
+def is_there() -> ColumnElement[bool]:
+    """Tell which assignments were there at the last look at their code, or not looked for yet."""
+    return ~exists().where(
+        holders.c.holder_id == assignments.c.holder_id, holders.c.vanished_at.is_not(None)
+    )
+
+
 def mend_due_codes(ledger: Ledger, at: float, longest: float) -> None:
     """Make codes due that were planned by a clock that was ahead; times are seconds since 1970."""
     with ledger.transaction() as connection:
@@ -190,17 +217,23 @@ def mend_due_codes(ledger: Ledger, at: float, longest: float) -> None:
 
 
 def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: datetime) -> None:
-    """Look at these no sooner than at a time; nothing was learned of them."""
+    """Look at these no sooner than at a time, unless a person asks for it: they may be deleted."""
     with ledger.transaction() as connection:
         for start in range(0, len(voucher_ids), AT_ONCE):
             these = codes.c.voucher_id.in_(voucher_ids[start : start + AT_ONCE])
-            later = {"due_at": until.timestamp(), "hinted_at": None}
+            later = {"due_at": until.timestamp(), "hinted_at": None, "doubted": True}
             connection.execute(update(codes).where(these).values(later))
 
 
 def still_hinted(began: datetime) -> ColumnElement[datetime]:
     """Give what `codes.hinted_at` becomes after a look that began at a time."""
     return case((codes.c.hinted_at > began, codes.c.hinted_at), else_=null())
+
+
+def _hinted(now: datetime) -> ColumnElement[bool]:
+    """Tell which hints are to be followed: where looks failed, when the next one is due."""
+    again = or_(codes.c.failures == 0, codes.c.due_at <= now.timestamp())
+    return and_(HINTED, again)
 
 
 def _in_order(
@@ -245,4 +278,5 @@ def _due_code(row: Row[Any]) -> DueCode:
         looked_at=row.looked_at,
         walked_at=row.walked_at,
         hinted=row.hinted_at is not None,
+        failures=row.failures,
     )

@@ -9,13 +9,12 @@ that: what happened after somebody was read lies behind the cursor, for the next
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, case, delete, literal, null, select
+from sqlalchemy import ColumnElement, and_, case, literal, null, select
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
 from sync.ledger.tables import customers, hints, project, unassignments
 from sync.model.event import Hint
-from sync.model.unassignment import CustomerId
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any hint: an index serves what is later than this, and not what is not null."""
@@ -38,7 +37,8 @@ def take_up(connection: Connection, hint: Hint, run_id: str | None = None) -> No
         return
     known = customers.c.hinted_at
     oldest = case((known < hint.at, known), else_=literal(hint.at, known.type))
-    marks: dict[str, object] = {"hinted_at": oldest}
+    # Whatever failed before: this is news, and worth a call.
+    marks: dict[str, object] = {"hinted_at": oldest, "failures": 0}
     values: dict[str, object] = {"hinted_at": hint.at}
     if run_id is not None:
         values["selected_by"] = run_id
@@ -53,11 +53,6 @@ def still_hinted(start: datetime) -> ColumnElement[datetime]:
     horizon = select(project.c.horizon).scalar_subquery()
     missed = and_(customers.c.hinted_at < start, customers.c.hinted_at >= horizon)
     return case((missed, customers.c.hinted_at), else_=null())
-
-
-def drop_hints(connection: Connection, customer_id: CustomerId) -> None:
-    """Forget that hints at somebody were taken up: one that is met again is taken up anew."""
-    connection.execute(delete(hints).where(hints.c.customer_id == customer_id))
 
 
 def _is_first_seen(connection: Connection, hint: Hint) -> bool:

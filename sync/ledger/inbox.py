@@ -117,12 +117,12 @@ def _hint_at_customer(connection: Connection, customer_id: str, at: datetime) ->
     oldest = case((known < at, known), else_=literal(at, known.type))
     here = customers.c.gone_at.is_(None)
     them = update(customers).where(customers.c.customer_id == customer_id, here)
-    connection.execute(them.values(hinted_at=oldest))
+    connection.execute(them.values(hinted_at=oldest, failures=0))
 
 
 def _hint_at_codes(connection: Connection, which: ColumnElement[bool], at: datetime) -> None:
     here = codes.c.gone_at.is_(None)
-    connection.execute(update(codes).where(which, here).values(hinted_at=at))
+    connection.execute(update(codes).where(which, here).values(hinted_at=at, failures=0))
 
 
 def _count(connection: Connection, number: int, now: datetime, *, holder: bool) -> None:

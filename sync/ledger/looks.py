@@ -74,6 +74,8 @@ def store_look(ledger: Ledger, look: StoredLook, run_id: str) -> None:
                 due_at=look.due_at,
                 hinted_at=still_hinted(look.began),
                 gone_at=None,
+                failures=0,
+                doubted=False,
                 **walked,
             )
         )

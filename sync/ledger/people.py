@@ -84,7 +84,7 @@ def store_gone(connection: Connection, gone: Gone, run_id: str, now: datetime) -
 
 def _mark_gone(connection: Connection, customer_id: CustomerId, now: datetime) -> bool:
     """Tell whether this is news: a customer may come back and be deleted once more."""
-    values = {"gone_at": now, "asked_at": now}
+    values = {"gone_at": now, "asked_at": now, "failures": 0, "doubted": False}
     if insert_new(connection, customers, {"customer_id": customer_id, **values}):
         return True
     them = update(customers).where(customers.c.customer_id == customer_id)

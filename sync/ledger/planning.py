@@ -15,6 +15,8 @@ from sync.model.planning import CodeHistory, Price, Shop
 from sync.model.unassignment import CustomerId
 
 AT_ONCE = 5_000
+NOT_COVERED_AFTER = 3
+"""Failed looks in a row after which a code's holders are read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ def is_held(*, covered: bool) -> ColumnElement[bool]:
         codes.c.voucher_id == assignments.c.voucher_id,
         codes.c.gone_at.is_(None),
         codes.c.looked_at.is_not(None),
+        codes.c.failures < NOT_COVERED_AFTER,
     )
     return and_(held, ~looked_at)
 

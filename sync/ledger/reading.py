@@ -67,8 +67,12 @@ class Progress(ABC):
         """Give who was hinted at and is still to be read."""
 
     @abstractmethod
-    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
-        """Ask these after everybody else the next time; nothing was learned of them."""
+    def failed(self, customer_id: CustomerId, now: datetime) -> None:
+        """Ask after all others the next time whom it was not possible to read."""
+
+    @abstractmethod
+    def postpone(self, customer_ids: Sequence[CustomerId], until: datetime) -> None:
+        """Ask these no sooner than at a time, unless a person wants it: they may be deleted."""
 
     @abstractmethod
     def _in_line(self) -> ColumnElement[bool]:
@@ -147,7 +151,8 @@ class Progress(ABC):
             self._leave_line(connection, customer_id)
             them = update(customers).where(customers.c.customer_id == customer_id)
             moved = self._moved(looked_from or window.start, cursor, now)
-            connection.execute(them.values(gone_at=None, **moved))
+            well = {"gone_at": None, "failures": 0, "doubted": False}
+            connection.execute(them.values(well | moved))
             stored = self._store(connection, findings, customer_id, now)
             self._plan(connection, customer_id, now)
             return stored

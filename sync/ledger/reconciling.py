@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Row, Select, exists, select, update
 from sqlalchemy.engine import Connection
 
+from sync.ledger.codes import is_there
 from sync.ledger.findings import store_letter
 from sync.ledger.hints import EVER
 from sync.ledger.ledger import Ledger
+from sync.ledger.planning import is_held
 from sync.ledger.tables import (
     assignments,
     codes,
@@ -169,11 +171,9 @@ def assignment_of(ledger: Ledger, holder_id: str) -> Assignment | None:
 
 def held_of_code(ledger: Ledger, voucher_id: str) -> Sequence[Assignment]:
     """Give who held a code at its last look and is not known to have ended."""
-    is_ended = exists().where(unassignments.c.holder_id == assignments.c.holder_id)
-    there = exists().where(
-        holders.c.holder_id == assignments.c.holder_id, holders.c.vanished_at.is_(None)
+    query = select(assignments).where(
+        assignments.c.voucher_id == voucher_id, is_held(covered=False), is_there()
     )
-    query = select(assignments).where(assignments.c.voucher_id == voucher_id, ~is_ended, there)
     return _assignments(ledger, query.order_by(assignments.c.holder_id))
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.findings import Stored
-from sync.ledger.hints import EVER, drop_hints, still_hinted, take_up
+from sync.ledger.hints import EVER, still_hinted, take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.people import select_customers
@@ -27,8 +27,9 @@ class RunProgress(Progress):
         ledger: where it is kept.
         run_id: marks what this run selects, reads and finds.
         started_at: when the run began; marks what it lists.
-        due: when a customer is due again, in seconds since 1970, from how much it is known to hold
-            and the time of the read; without it, whoever was read longest ago is due first.
+        due: when a customer is due again, in seconds since 1970, from how much it is known to
+            hold, how many reads failed in a row, and the time of the last one; without it, whoever
+            was read longest ago is due first.
         covered: what the looks at codes follow needs no reads of its own.
     """
 
@@ -38,7 +39,7 @@ class RunProgress(Progress):
         run_id: str,
         started_at: datetime,
         *,
-        due: Callable[[int, datetime], float] | None = None,
+        due: Callable[[int, int, datetime], float] | None = None,
         covered: bool = False,
     ) -> None:
         super().__init__(ledger, run_id, "run")
@@ -63,14 +64,17 @@ class RunProgress(Progress):
             return self._store(connection, invalid, None, self._started_at)
 
     def select_hinted(self) -> int:
-        """Take everybody into this run who was hinted at; give their number."""
-        hinted = customers.c.hinted_at > EVER
-        with self._ledger.transaction() as connection:
-            return connection.execute(
-                update(customers)
-                .where(customers.c.gone_at.is_(None), hinted)
-                .values(selected_by=self._run_id)
-            ).rowcount
+        """Take everybody into this run who was hinted at; give their number.
+
+        Whoever can't be read is taken when due, or many such would keep a run from all others.
+        """
+        at = self._started_at.timestamp()
+        again = or_(customers.c.failures == 0, customers.c.due_at <= at)
+        return self._take_all(and_(customers.c.hinted_at > EVER, again))
+
+    def select_doubted(self) -> int:
+        """Take everybody into this run whose deletion was doubted; give their number."""
+        return self._take_all(customers.c.doubted.is_(True))
 
     def select_next(self, seen: int, others: int, *, listed: bool) -> None:
         """Take so many into this run as are due first: of those who hold something, of all others.
@@ -98,10 +102,14 @@ class RunProgress(Progress):
             return count_due(connection, self._run_id, at, listed=listed)
 
     def to_ask(self) -> Iterator[Known]:
-        """Give this run's customers: hinted first, then as they are due."""
+        """Give this run's customers: hinted first, then as they are due, last who failed before.
+
+        So those who can't be read, and end a run once there are some in a row, cost nobody else's.
+        """
         who, due_at = customers.c.customer_id, customers.c.due_at
         people = select(who, customers.c.cursor, customers.c.hinted_at, due_at)
-        for line in (customers.c.hinted_at.is_not(None), customers.c.hinted_at.is_(None)):
+        well, hinted = customers.c.failures == 0, customers.c.hinted_at.is_not(None)
+        for line in (and_(hinted, well), and_(not_(hinted), well), not_(well)):
             yield from self._in_batches(people, line, due_at, who)
 
     def hinted_meanwhile(self) -> Iterator[Known]:
@@ -110,14 +118,23 @@ class RunProgress(Progress):
         people = select(who, customers.c.cursor, customers.c.hinted_at)
         yield from self._in_batches(people, customers.c.hinted_at.is_not(None), who)
 
-    def postpone(self, customer_ids: Sequence[CustomerId], now: datetime) -> None:
-        """Ask these after everybody else the next time; nothing was learned of them."""
+    def failed(self, customer_id: CustomerId, now: datetime) -> None:
+        """Ask after all others whom it was not possible to read, and later each time."""
+        them = customers.c.customer_id == customer_id
+        with self._ledger.transaction() as connection:
+            before = connection.execute(select(customers.c.failures).where(them)).scalar()
+            failures = (before or 0) + 1
+            holding = holding_of(connection, customer_id, covered=self._covered)
+            marks = {"failures": failures, "due_at": self._due(holding, failures, now)}
+            connection.execute(update(customers).where(them).values(marks))
+
+    def postpone(self, customer_ids: Sequence[CustomerId], until: datetime) -> None:
+        """Ask these no sooner than at a time, unless a person wants it: they may be deleted."""
+        later = {"doubted": True, "failures": customers.c.failures + 1, "due_at": until.timestamp()}
         with self._ledger.transaction() as connection:
             for who in customer_ids:
                 them = update(customers).where(customers.c.customer_id == who)
-                at = self._due(0, now)
-                connection.execute(them.values(asked_at=now, hinted_at=None, due_at=at))
-                drop_hints(connection, who)
+                connection.execute(them.values(later))
 
     def _in_line(self) -> ColumnElement[bool]:
         return customers.c.selected_by == self._run_id
@@ -134,11 +151,18 @@ class RunProgress(Progress):
         them = update(customers).where(customers.c.customer_id == customer_id)
         believed = customers.c.believed_at.is_not(None)
         seen = true() if holding else believed
-        connection.execute(them.values(seen=seen, due_at=self._due(holding, now)))
+        connection.execute(them.values(seen=seen, due_at=self._due(holding, 0, now)))
+
+    def _take_all(self, who: ColumnElement[bool]) -> int:
+        here = customers.c.gone_at.is_(None)
+        with self._ledger.transaction() as connection:
+            return connection.execute(
+                update(customers).where(here, who).values(selected_by=self._run_id)
+            ).rowcount
 
     def _follow(self, connection: Connection, hint: Hint) -> None:
         take_up(connection, hint, self._run_id)
 
 
-def _at_once(_holding: int, now: datetime) -> float:
+def _at_once(_holding: int, _failures: int, now: datetime) -> float:
     return now.timestamp()

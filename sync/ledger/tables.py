@@ -54,6 +54,9 @@ customers = Table(
     Column("believed_at", UtcDateTime),
     Column("seen", Boolean, nullable=False, server_default=false()),
     Column("due_at", Float, nullable=False, server_default="0"),
+    # Reads that failed in a row; said to be deleted together with too many others to be believed.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("doubted", Boolean, nullable=False, server_default=false()),
     Index("ix_customers_selection", "selected_by", "due_at", "customer_id"),
     Index("ix_customers_due", "seen", "due_at", "customer_id"),
     Index(
@@ -83,6 +86,8 @@ codes = Table(
     Column("watched", Float, nullable=False, server_default="0"),
     Column("vanished", Float, nullable=False, server_default="0"),
     Column("due_at", Float, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("doubted", Boolean, nullable=False, server_default=false()),
     Index("ix_codes_due", "due_at", "voucher_id"),
     Index("ix_codes_campaign", "campaign_id"),
     Index(
@@ -342,6 +347,7 @@ backfill_customers = Table(
     Column("customer_id", PlainText, primary_key=True),
     Column("done", Boolean, nullable=False),
     Column("hinted", Boolean, nullable=False),
+    Column("failed", Boolean, nullable=False, server_default=false()),
     comment="how far each backfill got with each customer; cursors are not touched",
 )
 

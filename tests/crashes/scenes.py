@@ -82,6 +82,26 @@ class Refused(Scene):
         self.merchant.playground.set_faults("")
 
 
+class Failing(Scene):
+    """Somebody can't be read."""
+
+    needs_all = True
+
+    def prepare(self):
+        self.news.of_every_kind()
+        unlucky = self.merchant.world.customers[-1].customer_id
+        self.merchant.playground.set_faults(f"path:{unlucky}/activity 1 status 400 key=odd")
+
+    def between(self):
+        self.merchant.playground.set_faults("")
+
+
+class Allowed(Scene):
+    """A person says that so many customers may be deleted."""
+
+    command = (*RUN, "--allow", "500")
+
+
 class Named(Scene):
     """A person names whom to ask: somebody whose list tells of somebody else."""
 
@@ -196,6 +216,8 @@ SCENES = {
     "busy": Busy,
     "gone": Gone,
     "refused": Refused,
+    "failing": Failing,
+    "allowed": Allowed,
     "named": Named,
     "rejected": Rejected,
     "rehearsal": Rehearsal,

@@ -89,8 +89,9 @@ NEWS = (
 BUSY = (Work("statement: insert bookmarks", "busy"), Work("commit: RunProgress.page_read", "busy"))
 OTHERS = (
     Work("commit: RunProgress.gone", "gone"),
-    Work("statement: delete hints", "doubted"),
     Work("commit: RunProgress.restart", "refused"),
+    Work("commit: RunProgress.failed", "failing"),
+    Work("commit: RunProgress.select_doubted", "allowed"),
     Work("commit: RunProgress.select_named", "named"),
     Work("statement: insert hints", "named"),
     Work("statement: update dead_letters", "rejected"),

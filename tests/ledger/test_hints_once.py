@@ -137,15 +137,22 @@ def test_another_event_of_the_same_holder_is_another_hint(at, unassigned, now):
     assert ids(third.hinted_meanwhile()) == ["cust_1"]
 
 
-def test_a_hint_at_who_was_postponed_is_taken_up_anew(at, now):
+def test_a_hint_at_who_was_postponed_is_followed_once_that_time_has_come(at, now):
     first = at()
-    first.page_read("a", about("b", "c"), None, now)
-    first.postpone(["b"], now)
+    first.page_read("a", about("b"), None, now)
+    first.postpone(["b"], now + timedelta(hours=24))
 
-    later = at(1)
-    later.page_read("a", about("b", "c"), None, now)
+    assert [at(hours).select_hinted() for hours in (1, 23, 24)] == [0, 0, 1]
 
-    assert ids(later.hinted_meanwhile()) == ["b"]
+
+def test_news_of_who_could_not_be_read_is_followed_at_once(at, now):
+    first = at()
+    first.page_read("a", about("b"), None, now)
+    first.postpone(["b"], now + timedelta(hours=24))
+
+    at(1).page_read("a", [Hint("b", "rh_news", now)], None, now)
+
+    assert at(2).select_hinted() == 1
 
 
 @pytest.mark.parametrize("was_gone", [False, True])

@@ -76,6 +76,48 @@ def test_a_deleted_code_is_one_dead_letter_and_takes_nobody_off(of_codes):
     assert shop.run().code == 0
 
 
+def deleted(shop):
+    """Delete the codes that a friend holds, but for one; give them."""
+    held = [row for row in shop.world.truth.values() if shop.world.is_held(row)]
+    _, *gone = sorted({row.voucher_id for row in held if row.role == "REFEREE"})
+    for voucher_id in gone:
+        shop.playground.delete_voucher(voucher_id)
+    return gone
+
+
+def letters_of_codes(shop):
+    found = shop.ledger("SELECT key FROM dead_letters WHERE kind = 'code'")
+    return {key.removeprefix("code:") for (key,) in found}
+
+
+def test_where_all_codes_seem_deleted_customers_are_read_all_the_same(of_codes):
+    shop = of_codes(customers=600, HOLDERSYNC_CUSTOMERS="all,holders")
+    shop.run()
+    spared = unassigned(shop)
+    shop.playground.set_faults("path:/holders * status 404 key=not_found")
+
+    result = shop.run()
+
+    assert (result.code, result.json["parked_by"]) == (75, "brake"), result.err
+    assert "are said to be deleted; none of that was stored" in result.err
+    assert shop.crm()[spared].status == "unassigned"
+    assert letters_of_codes(shop) == set()
+
+
+def test_a_persons_word_on_deleted_codes_counts_at_once_however_few_calls_there_are(of_codes):
+    shop = of_codes()
+    shop.run()
+    gone = deleted(shop)
+    shop.run()
+    with closing(sqlite3.connect(shop.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE planning SET tokens = 0")
+
+    result = shop.run("--allow", str(len(gone)))
+
+    assert result.code in (65, 75), result.err
+    assert letters_of_codes(shop) == set(gone)
+
+
 @pytest.fixture
 def believing(new_shop):
     """A shop that asks whom its CRM believes to hold something, and nobody else."""

@@ -1,5 +1,8 @@
 """Customers that a person names: right ids, wrong ids, and ids of another kind."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 
@@ -85,6 +88,19 @@ def test_when_most_customers_seem_deleted_none_of_it_is_believed(shop):
 def test_a_person_may_say_that_they_were_deleted(shop):
     shop.run()
     shop.playground.set_faults("path:/activity * status 404 key=not_found")
+
+    result = shop.run("--allow", "50")
+
+    assert result.json["customers"]["gone"] == 50
+
+
+def test_a_persons_word_counts_at_once_for_whom_it_is_about(shop):
+    shop.run()
+    shop.playground.set_faults("path:/activity * status 404 key=not_found")
+    doubted = shop.run()
+    assert doubted.json["parked_by"] == "brake"
+    with closing(sqlite3.connect(shop.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE planning SET tokens = 0")
 
     result = shop.run("--allow", "50")
 

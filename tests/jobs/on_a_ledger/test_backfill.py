@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.errors import CredentialsRefusedError, ParkError, UnavailableError
+from sync.errors import CredentialsRefusedError, ParkError, RefusedError, UnavailableError
 from sync.jobs.backfill import backfill
 from sync.jobs.run import run
 from sync.jobs.sources import CustomerSource
@@ -13,6 +13,7 @@ from sync.model.event import Invalid
 from sync.model.outcome import Outcome
 from sync.model.summary import CustomerCount, EventCount
 from sync.model.window import Window
+from tests.inline import Inline
 
 ALL = CustomerSource("all", lists=True)
 
@@ -146,6 +147,22 @@ def test_whom_it_could_not_read_it_asks_the_next_time(shop, go):
 
     assert second.exit_code == 0
     assert {who for who, _, _ in shop.voucherify.asked} == {"cust_3"}
+
+
+def test_customers_that_can_never_be_read_keep_no_other_from_being_read(shop, go, old):
+    bad = [f"cust_{number}" for number in range(8)]
+    for who in [*bad, "zoe"]:
+        shop.voucherify.happens(who, old(f"rh_{who}", customer_id=who))
+    for who in bad:
+        shop.voucherify.faults[who] = [
+            RefusedError("Voucherify answered 400", signature="400 odd") for _ in range(99)
+        ]
+    shop.executor = Inline()
+
+    for _ in range(3):
+        go()
+
+    assert [row["holder_id"] for row in shop.rows(unassignments)] == ["rh_zoe"]
 
 
 @pytest.mark.parametrize("known_by", ["a run", "a backfill of all", "a backfill of these"])

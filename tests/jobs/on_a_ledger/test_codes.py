@@ -1,5 +1,6 @@
 """Looks at codes, on a real ledger: what they store, whom they name, and what ends them."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +18,8 @@ from sync.errors import (
 from sync.jobs.codes import CodeLooks, LookRules
 from sync.ledger.codes import due, name_codes
 from sync.ledger.letters import open_letters
+from sync.ledger.planning import holding_of
+from sync.ledger.reconciling import held_of_code
 from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import assignments, codes, customers, holders
 from sync.model.event import Assigned
@@ -90,7 +93,14 @@ class Looking:
             now=self.clock,
             watch=self.shop.watch,
         )
-        return looks.look(due(self.ledger, at_most, f"run-{self.runs}"), proven=proven)
+        codes = due(
+            self.ledger,
+            at_most,
+            f"run-{self.runs}",
+            self.clock(),
+            doubted=self.rules.gone_at_most > 0,
+        )
+        return looks.look(codes, proven=proven)
 
     def rows(self, table):
         return self.shop.rows(table)
@@ -199,8 +209,74 @@ def test_a_hint_stays_until_the_code_was_looked_at(looking):
     assert looking.rows(codes)[0]["hinted_at"] is not None
 
     looking.referrals.errors.clear()
+    looking.clock.wait(minutes=20)
     looking(at_most=0)
     assert looking.rows(codes)[0]["hinted_at"] is None
+
+
+@pytest.mark.parametrize("hinted", [False, True])
+@pytest.mark.parametrize(
+    "error", [UnavailableError("down"), UnreadableError("odd", signature="holders")]
+)
+def test_codes_that_can_never_be_read_keep_no_other_from_its_look(looking, error, hinted):
+    bad, good = [f"v_{each}" for each in range(10)], [f"v_{each}" for each in range(10, 30)]
+    looking.name(*bad, *good)
+    for each in good:
+        looking.referrals.assign(each, 1)
+    looking.referrals.errors = dict.fromkeys(bad, error)
+    if hinted:
+        with looking.ledger.transaction() as connection:
+            theirs = codes.c.voucher_id.in_(bad)
+            connection.execute(codes.update().where(theirs).values(hinted_at=looking.clock()))
+
+    for _ in range(24):
+        looking(at_most=4)
+        looking.clock.wait(hours=1)
+
+    asked = Counter(looking.referrals.calls)
+    assert min(asked[each] for each in good) >= 1
+    assert max(asked[each] for each in bad) <= 12
+
+
+def test_a_code_that_fails_is_looked_at_later_each_time_and_at_least_once_a_day(looking):
+    looking.name("v_1")
+    looking.referrals.errors["v_1"] = UnreadableError("odd", signature="holders")
+
+    waits = []
+    for _ in range(12):
+        looking()
+        waits.append(looking.rows(codes)[0]["due_at"] - looking.clock().timestamp())
+
+    assert waits[:3] == [900, 1_800, 3_600]
+    assert sorted(waits) == waits
+    assert waits[-1] == DAY
+
+
+def test_nothing_is_looked_at_twice_in_a_run_because_it_failed(looking):
+    looking.name("v_1", "v_2")
+    looking.referrals.assign("v_2", 1)
+    looking.referrals.errors["v_1"] = UnreadableError("odd", signature="holders")
+    with looking.ledger.transaction() as connection:
+        connection.execute(codes.update().values(hinted_at=looking.clock()))
+
+    looking()
+
+    assert sorted(looking.referrals.calls) == ["v_1", "v_2"]
+
+
+def test_holders_of_a_code_that_can_not_be_read_are_followed_one_by_one(looking):
+    looking.name("v_1")
+    looking.referrals.assign("v_1", 1)
+    looking()
+    looking.referrals.errors["v_1"] = UnreadableError("odd", signature="holders")
+    followed = []
+
+    for _ in range(4):
+        with looking.ledger.read_only() as connection:
+            followed.append(holding_of(connection, "cust_1", covered=True))
+        looking()
+
+    assert followed == [0, 0, 0, 1]
 
 
 def test_a_deleted_code_is_one_letter_however_many_held_it(looking):
@@ -217,6 +293,21 @@ def test_a_deleted_code_is_one_letter_however_many_held_it(looking):
     assert (letter.kind, "while 50 held it" in letter.reason) == ("code", True)
     assert looking.hinted() == set()
     assert looking().codes.selected == 1
+
+
+def test_a_deleted_code_whose_holders_only_events_told_of_is_a_letter_too(looking):
+    looking.name("v_1", "v_2")
+    known = replace(looking.referrals.holder("v_1", 9), code="CODE-v_1")
+    reading = RunProgress(looking.ledger, "run-0", looking.clock())
+    reading.page_read("cust_9", [Assigned(known)], None, looking.clock())
+    looking.referrals.assign("v_2", 1)
+    looking.referrals.errors["v_1"] = CodeGoneError("gone", signature="404 not_found")
+
+    looking()
+
+    (letter,) = open_letters(looking.ledger)
+    assert "while 1 held it" in letter.reason
+    assert [each.holder_id for each in held_of_code(looking.ledger, "v_1")] == ["rh_v_1_009"]
 
 
 def test_a_deleted_code_that_nobody_held_is_no_letter(looking):
@@ -243,9 +334,9 @@ def test_more_deletions_than_codes_that_were_found_are_believed_on_a_persons_wor
     assert (seen.doubted.by, seen.codes.gone, open_letters(looking.ledger)) == ("brake", 0, [])
     assert "6 codes, more than were found" in str(seen.doubted)
 
-    looking.clock.wait(days=2)
+    assert looking(at_most=0).codes.selected == 0
     looking.rules = replace(looking.rules, gone_at_most=6)
-    assert looking().codes.gone == 6
+    assert looking(at_most=0).codes.gone == 6
 
 
 def test_a_voucherify_that_finds_no_code_at_all_is_asked_no_further(looking):

@@ -199,3 +199,35 @@ def test_another_failure_than_a_refusal_keeps_a_bookmark(shop):
 
     assert collected.customers.failed == 1
     assert marks(shop) == {"cust_1": "evcus_rh_1"}
+
+
+@pytest.mark.parametrize("failure", [unavailable, refused])
+def test_customers_that_can_never_be_read_keep_no_other_from_being_read(shop, failure):
+    bad = [f"cust_{number}" for number in range(8)]
+    shop.voucherify.activity |= {who: [] for who in [*bad, "zoe"]}
+    for who in bad:
+        shop.voucherify.faults[who] = [failure() for _ in range(99)]
+
+    for _ in range(3):
+        shop.collect()
+
+    assert "zoe" in cursors(shop)
+    assert any(who == "zoe" for who, _ in places(shop))
+
+
+def test_hints_at_customers_that_can_never_be_read_keep_no_other_from_being_read(shop):
+    bad = [f"cust_{number}" for number in range(8)]
+    shop.voucherify.activity |= {who: [] for who in [*bad, "zoe"]}
+    shop.collect()
+    with shop.ledger.transaction() as connection:
+        theirs = customers.update().where(customers.c.customer_id.in_(bad))
+        connection.execute(theirs.values(hinted_at=shop.clock()))
+    for who in bad:
+        shop.voucherify.faults[who] = [refused() for _ in range(99)]
+    shop.collect()
+    shop.voucherify.asked.clear()
+
+    shop.collect()
+
+    assert ("zoe", None) in places(shop)
+    assert {row["customer_id"] for row in shop.rows(customers) if row["hinted_at"]} == set(bad)

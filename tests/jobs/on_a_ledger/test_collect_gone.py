@@ -178,7 +178,7 @@ def test_deletions_that_are_not_believed_park_by_the_brake_and_change_nothing(sh
     assert collected.events == EventCount()
     assert open_letters(shop.ledger) == []
     known, found = shop.rows(customers), shop.rows(unassignments)
-    asked_later = {"selected_by": None, "asked_at": None, "due_at": None}
+    asked_later = dict.fromkeys(("selected_by", "due_at", "failures", "doubted"))
     assert [row | asked_later for row in known] == [row | asked_later for row in before[0]]
     assert found == before[1]
 

@@ -31,9 +31,15 @@ def _plan_customers() -> None:
         sa.Column("believed_at", UtcDateTime()),
         sa.Column("seen", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("due_at", sa.Float(), server_default="0", nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("doubted", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
     for column in added:
         op.add_column("customers", column)
+    op.add_column(
+        "backfill_customers",
+        sa.Column("failed", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.drop_index("ix_customers_selection", "customers")
     op.create_index("ix_customers_selection", "customers", ["selected_by", "due_at", "customer_id"])
     op.create_index("ix_customers_due", "customers", ["seen", "due_at", "customer_id"])
@@ -75,6 +81,8 @@ def _make_codes() -> None:
         sa.Column("watched", sa.Float(), server_default="0", nullable=False),
         sa.Column("vanished", sa.Float(), server_default="0", nullable=False),
         sa.Column("due_at", sa.Float(), server_default="0", nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("doubted", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("voucher_id"),
         comment="referral codes whose holders are looked at, and what the planner knows of each; "
         "cost: calls per look, watched: holder-seconds, vanished: holders, both fading with time",
