@@ -70,9 +70,9 @@ def take_inbox(ledger: Ledger, run_id: str, now: datetime) -> int:
             for row in rows:
                 _take(connection, row, run_id)
             if rows:
-                these = inbox.c.number <= rows[-1].number
-                untaken = inbox.c.taken_at.is_(None)
-                connection.execute(update(inbox).where(these, untaken).values(taken_at=now))
+                # No range: a number may be given out, and stored only after higher ones were.
+                these = inbox.c.number.in_([row.number for row in rows])
+                connection.execute(update(inbox).where(these).values(taken_at=now))
             connection.execute(delete(inbox).where(inbox.c.taken_at < now - KEPT_FOR))
         taken += len(rows)
         if len(rows) < AT_ONCE:

@@ -124,3 +124,25 @@ def test_what_came_is_counted_and_holders_for_themselves(ledger, now, told):
 
 def test_unassignments_after_no_time_at_all_are_none(ledger, now):
     assert count_unassigned_since(ledger, None) == count_unassigned_since(ledger, now) == 0
+
+
+@pytest.mark.on_a_server
+def test_what_gets_its_number_first_and_is_stored_last_is_not_passed_over(ledger, now, told):
+    """A receiver was given a number, and stores only while a run takes up what came behind it."""
+    receiver = ledger.engine.connect()
+    columns = {"kind": "holder", "at": now, "received_at": now}
+    late = {"key": "late", "customer_id": "cust_late", "holder_id": "rh_late"}
+    receiver.execute(sa.insert(inbox).values(**columns, **late))
+    store(ledger, [told(1)], now)
+
+    @sa.event.listens_for(ledger.engine, "before_cursor_execute")
+    def stores(_connection, _cursor, statement, *_):
+        if statement.startswith("UPDATE inbox") and receiver.in_transaction():
+            receiver.commit()
+
+    take_inbox(ledger, "run-1", now)
+    sa.event.remove(ledger.engine, "before_cursor_execute", stores)
+    receiver.close()
+    take_inbox(ledger, "run-2", now)
+
+    assert hinted(ledger).keys() == {"cust_1", "cust_late"}
