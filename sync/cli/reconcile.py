@@ -10,8 +10,12 @@ import typer
 from sync import app
 from sync.cli.shell import AsJson, EnvFile, Shell
 from sync.cli.terminal import say, say_json, table
+from sync.jobs.asking import Asking
 from sync.jobs.believers import believed, can_list
+from sync.jobs.ports import HoldingPages
 from sync.jobs.reconcile import SETTLED_BY, Difference, differences, settle
+from sync.ledger.ledger import Ledger
+from sync.model.summary import exit_code
 from sync.operate.stopping import stopping_on_signals
 
 NOT_LISTED = (
@@ -28,6 +32,12 @@ def reconcile_command(
         bool,
         typer.Option("--settle", help="Let the next run tell the CRM again what it does not show."),
     ] = False,
+    ask: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Ask Voucherify what so many customers hold whom no look at a code covers."
+        ),
+    ] = 0,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -35,26 +45,74 @@ def reconcile_command(
     shell = Shell()
 
     def command() -> int:
-        with stopping_on_signals(shell.stop), shell.configured(env_file) as ready:
-            name = ready.adapter.destination
-            with app.alone(ready) as ledger:
-                lists = can_list(ready.adapter)
-                pages = believed(ready.adapter, shell.crm_executor) if lists else ()
-                found = list(differences(ledger, name, pages, ready.settings.lookback))
-                again = settle(ledger, name, found) if settling else 0
+        with (
+            stopping_on_signals(shell.stop),
+            shell.configured(env_file) as ready,
+            app.alone(ready) as ledger,
+            app.voucherify(ready, ledger, shell.stop) as project,
+        ):
+            name, lists = ready.adapter.destination, can_list(ready.adapter)
+            pages = believed(ready.adapter, shell.crm_executor) if lists else ()
+            asking = _asking(shell, ready, ledger, project.holdings, ask)
+            found = list(differences(ledger, name, pages, ready.settings.lookback, asking))
+            again = settle(ledger, name, found) if settling else 0
         if as_json:
             say_json(
                 {
                     "crm_was_listed": lists,
                     "differences": [asdict(each) for each in found],
+                    "customers": {
+                        "asked": asking.asked,
+                        "failed": asking.failed,
+                        "left": asking.left,
+                    },
                     "told_again": again,
                 }
             )
         else:
-            say(_text(found, again) if lists else f"{NOT_LISTED}\n{_text(found, again)}")
-        return 65 if found else 0
+            say("\n".join([*([] if lists else [NOT_LISTED]), _text(found, again), *_told(asking)]))
+        if asking.stopped_by is not None:
+            shell.complain(str(asking.stopped_by))
+        return exit_code(_reasons(found, asking))
 
     shell.leave_after(command)
+
+
+def _asking(
+    shell: Shell, ready: app.Configured, ledger: Ledger, reader: HoldingPages, at_most: int
+) -> Asking:
+    return Asking(
+        ledger,
+        reader,
+        at_most=at_most,
+        longest=ready.settings.max_staleness,
+        lookback=ready.settings.lookback,
+        now=app.now,
+        go_on=shell.stop.go_on,
+    )
+
+
+def _reasons(found: Sequence[Difference], asking: Asking) -> set[int]:
+    reasons = {65} if found else set()
+    if asking.failed:
+        reasons.add(69)
+    if asking.stopped_by is not None:
+        reasons.add(asking.stopped_by.exit_code)
+    return reasons
+
+
+def _told(asking: Asking) -> list[str]:
+    """Tell what was asked, and what is not known because nobody was asked."""
+    lines = []
+    if asking.asked or asking.failed:
+        unread = f"; of {asking.failed} that could not be read" if asking.failed else ""
+        lines.append(f"asked Voucherify what {asking.asked} customers hold{unread}")
+    if asking.left:
+        lines.append(
+            f"{asking.left} customers of the CRM's are covered by no look at a code, and were not "
+            f"asked for: holdersync reconcile --ask {asking.left} does, a call each"
+        )
+    return lines
 
 
 def _text(found: Sequence[Difference], again: int) -> str:

@@ -1,7 +1,9 @@
 """Holds what the CRM believes against what Voucherify says is held; changes nothing by itself.
 
-Voucherify's word is that of the looks at codes, which runs make; no call is made here. A difference
-is told with the command that settles it. What an event explains is a run's, not ours.
+Voucherify's word is that of the looks at codes, which runs make, and, where no look covers what the
+CRM believes, of what the customer holds by their own list, which takes calls and is asked for only
+if a person wants it (`Asking`). A difference is told with the command that settles it. What an
+event explains is a run's, not ours.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from sync.jobs.asking import Asking
 from sync.ledger.ledger import Ledger
 from sync.ledger.reconciling import (
     KnownOf,
@@ -53,11 +56,16 @@ class Difference:
 
 def reason_of(vanished: Vanished) -> str:
     """Give the reason of a dead letter."""
+    where = f"the holders of {vanished.voucher_id}" if vanished.voucher_id else "what they hold"
+    then = (
+        "set HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
+        if vanished.voucher_id
+        else "its voucher is not known: end it in the CRM by hand, then discard"
+    )
     return (
-        f"vanished_without_event: {vanished.holder_id} of {vanished.customer_id} is not among the "
-        f"holders of {vanished.voucher_id} any more since {vanished.vanished_at:%Y-%m-%d %H:%M} "
-        "UTC, and no event tells why; set HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to "
-        "unassign, or discard"
+        f"vanished_without_event: {vanished.holder_id} of {vanished.customer_id} is not among "
+        f"{where} any more since {vanished.vanished_at:%Y-%m-%d %H:%M} UTC, and no event tells "
+        f"why; {then}"
     )
 
 
@@ -72,11 +80,13 @@ def differences(
     destination: str,
     believed: Iterable[Sequence[BelievedHolder]],
     lookback: timedelta,
+    asking: Asking,
 ) -> Iterator[Difference]:
     """Give every difference, page by page of what the CRM believes."""
     vanished = {each.holder_id: each for each in vanished_without_event(ledger, lookback)}
     for page in believed:
-        known = known_of(ledger, destination, page)
+        asking.ask(page)
+        known = known_of(ledger, destination, page, asking.began)
         for each in page:
             kind = judged(known[each.record_id])
             if kind is not None and each.holder_id not in vanished:

@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 from sync.ledger.forgotten import remembered
 from sync.ledger.ledger import Ledger
 from sync.ledger.people import select_customers
-from sync.ledger.tables import customers, holders, project
+from sync.ledger.planning import is_looked_at
+from sync.ledger.tables import codes, customers, holders, project
 from sync.model.believed import BelievedHolder
 
 
@@ -28,8 +29,12 @@ def store_believed(ledger: Ledger, page: Sequence[BelievedHolder], began: dateti
         kept = remembered(connection, list(dict.fromkeys(named)))
         covered = set(
             connection.execute(
-                select(holders.c.customer_id).where(
-                    holders.c.customer_id.in_(kept), holders.c.vanished_at.is_(None)
+                select(holders.c.customer_id)
+                .join(codes, codes.c.voucher_id == holders.c.voucher_id)
+                .where(
+                    holders.c.customer_id.in_(kept),
+                    holders.c.vanished_at.is_(None),
+                    is_looked_at(),
                 )
             ).scalars()
         )

@@ -1,7 +1,7 @@
 """Stores one look at a code: who came and who vanished, and what follows, in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -81,15 +81,13 @@ def store_look(ledger: Ledger, look: StoredLook, run_id: str) -> None:
         )
 
 
-def _appear(connection: Connection, look: StoredLook) -> None:
-    kept = set(remembered(connection, [each.customer_id for each in look.appeared]))
-    new = [each for each in look.appeared if each.customer_id in kept]
-    remember_assignments(connection, new)
-    for part in _parts(new):
+def keep_holders(connection: Connection, there: Sequence[Assignment]) -> None:
+    """Store who was seen to hold something."""
+    for part in _parts(there):
         rows = [
             {
                 "holder_id": each.holder_id,
-                "voucher_id": look.voucher_id,
+                "voucher_id": each.voucher_id,
                 "customer_id": each.customer_id,
             }
             for each in part
@@ -103,6 +101,13 @@ def _appear(connection: Connection, look: StoredLook) -> None:
         }
         key = [holders.c.holder_id]
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
+
+
+def _appear(connection: Connection, look: StoredLook) -> None:
+    kept = set(remembered(connection, [each.customer_id for each in look.appeared]))
+    new = [each for each in look.appeared if each.customer_id in kept]
+    remember_assignments(connection, new)
+    keep_holders(connection, [replace(each, voucher_id=look.voucher_id) for each in new])
 
 
 def _vanish(connection: Connection, look: StoredLook, run_id: str) -> None:

@@ -182,13 +182,17 @@ def is_held(*, covered: bool) -> ColumnElement[bool]:
     held = and_(assignments.c.role == "REFEREE", ~ended)
     if not covered:
         return held
-    looked_at = exists().where(
-        codes.c.voucher_id == assignments.c.voucher_id,
+    looked_at = exists().where(codes.c.voucher_id == assignments.c.voucher_id, is_looked_at())
+    return and_(held, ~looked_at)
+
+
+def is_looked_at() -> ColumnElement[bool]:
+    """Tell which codes are looked at, so that nobody needs to be asked for their holders."""
+    return and_(
         codes.c.gone_at.is_(None),
         codes.c.looked_at.is_not(None),
         codes.c.failures < NOT_COVERED_AFTER,
     )
-    return and_(held, ~looked_at)
 
 
 def _pairs(ledger: Ledger, query: Select[Any]) -> list[tuple[float, float]]:

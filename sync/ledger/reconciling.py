@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, select, update
+from sqlalchemy import ColumnElement, Row, Select, exists, or_, select, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.codes import is_there
@@ -33,7 +33,7 @@ class Vanished:
 
     holder_id: HolderId
     customer_id: CustomerId
-    voucher_id: VoucherId
+    voucher_id: VoucherId | None
     vanished_at: datetime
 
 
@@ -43,8 +43,8 @@ class KnownOf:
 
     Args:
         ended: an event told that it ended, and `delivered` that this CRM was told.
-        held: it was there at the last whole look at its code.
-        missing: it was not, though the code was read to its end.
+        held: it was there at the last whole look, at its code or at what its customer holds.
+        missing: it was not.
         customer_gone: its customer was deleted in Voucherify.
         code_gone: its code was.
     """
@@ -75,7 +75,7 @@ def vanished_without_event(ledger: Ledger, lookback: timedelta) -> Sequence[Vani
         Vanished(
             HolderId(row.holder_id),
             CustomerId(row.customer_id),
-            VoucherId(row.voucher_id),
+            VoucherId(row.voucher_id) if row.voucher_id else None,
             row.vanished_at,
         )
         for row in rows
@@ -103,9 +103,13 @@ def held_though_ended(ledger: Ledger) -> Sequence[HolderId]:
 
 
 def known_of(
-    ledger: Ledger, destination: str, page: Sequence[BelievedHolder]
+    ledger: Ledger, destination: str, page: Sequence[BelievedHolder], asked_since: datetime
 ) -> Mapping[str, KnownOf]:
-    """Give what is known of what a CRM believes, by its record."""
+    """Give what is known of what a CRM believes, by its record.
+
+    Of what it believes without a holder's id, only what a customer's own list told since
+    `asked_since` is known: whatever came later might be meant.
+    """
     ids = [each.holder_id for each in page if each.holder_id]
     people = [each.customer_id for each in page if each.customer_id]
     with ledger.read_only() as connection:
@@ -115,7 +119,12 @@ def known_of(
         )
         delivered = _set(connection, told, deliveries.c.holder_id, ids)
         there = select(holders.c.holder_id).where(holders.c.vanished_at.is_(None))
+        others = select(assignments.c.holder_id).where(assignments.c.role != "REFEREE")
         held = _set(connection, there, holders.c.holder_id, ids)
+        held |= _set(connection, others, assignments.c.holder_id, ids)
+        away = select(holders.c.holder_id).where(holders.c.vanished_at > EVER)
+        vanished = _set(connection, away, holders.c.holder_id, ids)
+        not_shown = _not_held_by_code(connection, page, asked_since)
         gone = select(customers.c.customer_id).where(customers.c.gone_at.is_not(None))
         deleted = _set(connection, gone, customers.c.customer_id, people)
         looked = _codes_of(connection, ids)
@@ -124,7 +133,9 @@ def known_of(
             ended=each.holder_id in ended,
             delivered=each.holder_id in delivered,
             held=each.holder_id in held,
-            missing=each.holder_id not in held and looked.get(each.holder_id or "") == "walked",
+            missing=each.record_id in not_shown
+            or each.holder_id in vanished
+            or (each.holder_id not in held and looked.get(each.holder_id or "") == "walked"),
             customer_gone=each.customer_id in deleted,
             code_gone=looked.get(each.holder_id or "") == "gone",
         )
@@ -193,6 +204,32 @@ def _assignment(row: Row[Any]) -> Assignment:
         row.role,
         row.assigned_at,
     )
+
+
+def _not_held_by_code(
+    connection: Connection, page: Sequence[BelievedHolder], asked_since: datetime
+) -> set[str]:
+    """Give the records that show a code, and no holder's id, which their customer does not hold."""
+    bare = [each for each in page if each.customer_id and each.code and not each.holder_id]
+    people = [each.customer_id for each in bare]
+    asked = select(customers.c.customer_id).where(customers.c.held_at >= asked_since)
+    read = _set(connection, asked, customers.c.customer_id, [each for each in people if each])
+    there = or_(assignments.c.role != "REFEREE", is_there())
+    held = connection.execute(
+        select(assignments.c.customer_id, assignments.c.code).where(
+            assignments.c.customer_id.in_(people), there, ~_is_ended()
+        )
+    )
+    pairs = {tuple(row) for row in held}
+    return {
+        each.record_id
+        for each in bare
+        if each.customer_id in read and (each.customer_id, each.code) not in pairs
+    }
+
+
+def _is_ended() -> ColumnElement[bool]:
+    return exists().where(unassignments.c.holder_id == assignments.c.holder_id)
 
 
 def _codes_of(connection: Connection, holder_ids: Sequence[HolderId]) -> Mapping[str, str]:

@@ -52,6 +52,7 @@ customers = Table(
     Column("selected_by", PlainText),
     Column("read_by", PlainText),
     Column("believed_at", UtcDateTime),
+    Column("held_at", UtcDateTime),
     Column("seen", Boolean, nullable=False, server_default=false()),
     Column("due_at", Float, nullable=False, server_default="0"),
     # Reads that failed in a row; said to be deleted together with too many others to be believed.
@@ -104,14 +105,15 @@ holders = Table(
     "holders",
     metadata,
     Column("holder_id", PlainText, primary_key=True),
-    Column("voucher_id", PlainText, nullable=False),
+    Column("voucher_id", PlainText),
     Column("customer_id", PlainText, nullable=False),
     Column("vanished_at", UtcDateTime),
     Column("missed_at", UtcDateTime),
     Index("ix_holders_voucher", "voucher_id"),
     Index("ix_holders_customer", "customer_id"),
     Index("ix_holders_vanished", "vanished_at"),
-    comment="who held each code at its last complete look, and who was missing since when",
+    comment="who was there at the last whole list, of a code or of a customer, and who was missing "
+    "since when",
 )
 
 planning = Table(

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 BEGIN = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 """In the middle of a day, and of a billing cycle that starts on the first."""
 
+RULED = ("configured", "ground", "wiring")
+
 
 class Clock:
     """One time for the tool and the playground: what has passed, and what was waited or skipped."""
@@ -45,5 +47,5 @@ class Clock:
 
         monkeypatch.setattr("sync.operate.stopping.Stop.wait", wait)
         monkeypatch.setattr("sync.app.wiring.monotonic", self.monotonic)
-        for module in ("configured", "ground", "wiring"):
-            monkeypatch.setattr(f"sync.app.{module}.now", self.now)
+        for module in ("sync.app", *(f"sync.app.{each}" for each in RULED)):
+            monkeypatch.setattr(f"{module}.now", self.now)

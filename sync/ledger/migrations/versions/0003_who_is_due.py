@@ -29,6 +29,7 @@ def upgrade() -> None:
 def _plan_customers() -> None:
     added: tuple[sa.Column[Any], ...] = (
         sa.Column("believed_at", UtcDateTime()),
+        sa.Column("held_at", UtcDateTime()),
         sa.Column("seen", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("due_at", sa.Float(), server_default="0", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
@@ -96,12 +97,13 @@ def _make_holders() -> None:
     op.create_table(
         "holders",
         sa.Column("holder_id", sa.Text(), nullable=False),
-        sa.Column("voucher_id", sa.Text(), nullable=False),
+        sa.Column("voucher_id", sa.Text()),
         sa.Column("customer_id", sa.Text(), nullable=False),
         sa.Column("vanished_at", UtcDateTime()),
         sa.Column("missed_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("holder_id"),
-        comment="who held each code at its last complete look, and who was missing since when",
+        comment="who was there at the last whole list, of a code or of a customer, and who was "
+        "missing since when",
     )
     op.create_index("ix_holders_voucher", "holders", ["voucher_id"])
     op.create_index("ix_holders_customer", "holders", ["customer_id"])
