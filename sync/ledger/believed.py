@@ -1,16 +1,18 @@
 """Whom the CRM believes to hold something, for the selection of whom to ask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
 
 from sync.ledger.forgotten import remembered
 from sync.ledger.ledger import Ledger
 from sync.ledger.people import select_customers
 from sync.ledger.planning import is_looked_at
-from sync.ledger.tables import codes, customers, holders, project
+from sync.ledger.tables import assignments, codes, customers, holders, project
 from sync.model.believed import BelievedHolder
+from sync.model.unassignment import CustomerId, HolderId
 
 
 def believed_since(ledger: Ledger) -> datetime | None:
@@ -22,10 +24,13 @@ def believed_since(ledger: Ledger) -> datetime | None:
 def store_believed(ledger: Ledger, page: Sequence[BelievedHolder], began: datetime) -> int:
     """Let those be followed whom no look at a code follows.
 
-    Gives how many records name no customer of Voucherify's.
+    A record that names no customer of Voucherify's may name an assignment whose customer is known;
+    gives how many name neither.
     """
-    named = [each.customer_id for each in page if each.customer_id]
     with ledger.transaction() as connection:
+        known = _customers_of(connection, [each.holder_id for each in page if each.holder_id])
+        who = [each.customer_id or known.get(each.holder_id or "") for each in page]
+        named = [each for each in who if each]
         kept = remembered(connection, list(dict.fromkeys(named)))
         covered = set(
             connection.execute(
@@ -49,3 +54,12 @@ def all_believed(ledger: Ledger, began: datetime) -> None:
         older = customers.c.believed_at < began
         connection.execute(update(customers).where(older).values(believed_at=None))
         connection.execute(update(project).values(believed_since=began))
+
+
+def _customers_of(
+    connection: Connection, holder_ids: Sequence[HolderId]
+) -> Mapping[str, CustomerId]:
+    query = select(assignments.c.holder_id, assignments.c.customer_id).where(
+        assignments.c.holder_id.in_(holder_ids)
+    )
+    return {row.holder_id: CustomerId(row.customer_id) for row in connection.execute(query)}

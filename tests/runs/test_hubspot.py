@@ -149,3 +149,30 @@ def test_who_changes_from_the_table_to_hubspot_says_what_hubspot_is_to_hear(hubs
     assert {
         row["holder_id"] for row in hubspot.objects[OBJECT].values() if row["status"] != "assigned"
     } == {row.holder_id for row in told}
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["by a field", "by its assignment"])
+def test_whom_hubspot_believes_to_hold_something_is_asked_and_nobody_else(
+    hubspot, new_shop, is_named
+):
+    hubspot.define(OBJECT, "status", "event_id", "owner", holder_id=Property(unique=True))
+    shop = new_shop(customers=80)
+    use(shop, hubspot, RECORDS + 'customer_id = "owner"' * is_named)
+    if not is_named:
+        # Whose assignment it is was learned by a first run over all.
+        shop.run(HOLDERSYNC_CUSTOMERS="all")
+    held = [row for row in shop.world.truth.values() if shop.world.is_held(row)]
+    friends = [row for row in held if row.role == "REFEREE"]
+    for row in friends:
+        hubspot.add(OBJECT, holder_id=row.holder_id, status="assigned", owner=row.customer_id)
+    shop.run(HOLDERSYNC_CUSTOMERS="crm")
+    known = {holder_id for (holder_id,) in shop.ledger("SELECT holder_id FROM assignments")}
+    ended = next(row for row in friends if is_named or row.holder_id in known)
+    shop.playground.unassign(ended.holder_id)
+
+    result, calls = shop.calls_of(lambda: shop.run(HOLDERSYNC_CUSTOMERS="crm"))
+
+    shown = {row["holder_id"]: row["status"] for row in hubspot.objects[OBJECT].values()}
+    assert shown[ended.holder_id] == "unassigned"
+    assert result.json["events"]["new"] == 1
+    assert calls <= len({row.customer_id for row in friends}) + (not is_named) * 80

@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 
 from sync.crm.adapter import (
     API_VERSION,
+    BelievedHolder,
     Capability,
     Change,
     HeldNow,
@@ -25,6 +26,7 @@ from sync.crm.hubspot.api import BASE_URL, SETTING, HubSpotApi
 from sync.crm.hubspot.check import ACCOUNT, prove
 from sync.crm.hubspot.objects import HubSpotObjects
 from sync.crm.hubspot.properties import Properties, wanted_by
+from sync.crm.mapped.believing import assigned
 from sync.crm.mapped.mapping import Mapped
 from sync.crm.mapped.reading import read_mapping
 from sync.crm.mapped.restoring import restore
@@ -118,7 +120,12 @@ class HubSpotAdapter:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """It has no write that compares; it asks where a code alone can name what is cleared."""
-        always = {Capability.READS_BACK, Capability.REPORTS_NOT_FOUND, Capability.RESTORES}
+        always = {
+            Capability.READS_BACK,
+            Capability.REPORTS_NOT_FOUND,
+            Capability.RESTORES,
+            Capability.LISTS_ASSIGNED,
+        }
         by_code = {Capability.CLEARS_BY_CODE} if self._mapping.clears_by_code() else set()
         return frozenset(always | by_code)
 
@@ -133,6 +140,10 @@ class HubSpotAdapter:
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Say what `unassign` would answer now."""
         return self._writer.preview(batch)
+
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """Give who is believed to hold something, by searches of two hundred objects each."""
+        return assigned(self._objects, self._mapping, after, at_most)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """End each assignment, a hundred objects per call."""

@@ -90,6 +90,17 @@ class HubSpotFinder:
         unread = {value: self._unread.get(_spelt(where, value)) for value in values}
         return {**found, **{value: later for value, later in unread.items() if later}}
 
+    def page(
+        self, after: str | None, at_most: int, fields: Sequence[str], shows: Sequence[str]
+    ) -> Sequence[Record]:
+        """Give the objects behind an id that may show something; raises as `find` does.
+
+        They are as the index has them, which comes behind by moments.
+        """
+        self._properties.require()
+        rows = self._search.listed(after, at_most, fields, shows)
+        return [_record(row, fields) for row in rows]
+
     def _by_id(
         self, values: Sequence[str], fields: Sequence[str]
     ) -> Mapping[str, Sequence[Record]]:

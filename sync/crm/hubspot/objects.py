@@ -25,7 +25,7 @@ from sync.crm.adapter import (
 from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, category_of, named_by, rows_of
 from sync.crm.hubspot.find import AT_ONCE, SMALLER, Found, HubSpotFinder
 from sync.crm.hubspot.properties import Properties
-from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, in_parts
+from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, Record, in_parts
 
 FRESH_FOR = 5.0
 """Seconds after which what was read is read again before it is written."""
@@ -78,6 +78,12 @@ class HubSpotObjects:
         lists = [hits for hits in found.values() if not isinstance(hits, Outcome)]
         self._read_at |= {each.record_id: asked_at for hits in lists for each in hits}
         return found
+
+    def page(
+        self, after: str | None, at_most: int, fields: Sequence[str], shows: Sequence[str]
+    ) -> Sequence[Record]:
+        """Give the objects behind an id that may show something, by their ids."""
+        return self._finder.page(after, at_most, fields, shows)
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
         """Write all in one call; what HubSpot refuses is told apart in smaller ones."""

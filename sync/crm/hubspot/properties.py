@@ -21,6 +21,7 @@ from sync.crm.adapter import (
     VoucherId,
 )
 from sync.crm.hubspot.api import VERSION, HubSpotApi, RefusedError, rows_of
+from sync.crm.mapped.believing import Beliefs
 from sync.crm.mapped.filling import filled
 from sync.crm.mapped.mapping import Mapped, Slot, SlotMapping
 
@@ -54,12 +55,13 @@ class Wanted:
     """What a mapping wants of properties: the texts that it writes, and those it finds by.
 
     `may_search`: what is not found is asked for again, so it may be found by a search, whose index
-    comes behind.
+    comes behind. `listed` are read of whoever is believed to hold something.
     """
 
     written: Mapping[str, Sequence[str]]
     found_by: Sequence[str]
     may_search: bool
+    listed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def wanted_by(mapping: Mapped) -> Wanted:
     names = dict.fromkeys(name for part in parts for name in part)
     written = {name: [part[name] for part in parts if name in part] for name in names}
     may_search = isinstance(mapping, SlotMapping)
-    return Wanted(written, list(dict.fromkeys(found_by)), may_search)
+    return Wanted(written, list(dict.fromkeys(found_by)), may_search, Beliefs(mapping).fields)
 
 
 def _written_by(slot: Slot) -> Mapping[str, str]:
@@ -158,6 +160,8 @@ class Properties:
         """
         for name in self._wanted.found_by:
             self.is_unique(name)
+        for name in self._wanted.listed:
+            self.of(name)
         for name, texts in self._wanted.written.items():
             found = self.of(name)
             if not found.is_writable:

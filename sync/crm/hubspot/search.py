@@ -18,6 +18,9 @@ PAGE = 200
 """Rows that one page of a search gives."""
 MOST_FOUND = 10_000
 """Rows that all pages of one search give."""
+MOST_GROUPS = 5
+"""Groups of filters of which one has to fit."""
+OWN_ID = "hs_object_id"
 SEARCHES_APART = 0.25
 """Seconds, so that the account's other searches have their turn."""
 TEXT = "string"
@@ -69,8 +72,34 @@ class HubSpotSearch:
             after = None if following == after or len(ids) >= MOST_FOUND else following
         return ids
 
+    def listed(
+        self, after: str | None, at_most: int, properties: Sequence[str], shows: Sequence[str]
+    ) -> list[Mapping[str, Any]]:
+        """Give the objects behind an id, by their ids, of which one of `shows` is not empty.
+
+        Each page is a search of its own, so the rows that one search gives are no limit.
+        """
+        behind = {"propertyName": OWN_ID, "operator": "GT", "value": after or "0"}
+        groups = [[behind, {"propertyName": name, "operator": "HAS_PROPERTY"}] for name in shows]
+        if len(groups) > MOST_GROUPS:
+            groups = [[behind]]
+        body = {
+            "filterGroups": [{"filters": each} for each in groups],
+            "properties": list(properties),
+            "sorts": [{"propertyName": OWN_ID, "direction": "ASCENDING"}],
+            "limit": min(PAGE, at_most),
+            "after": "0",
+        }
+        try:
+            page = self._asked(body)
+        except RefusedError as refused:
+            self._properties.require()
+            msg = f"HubSpot can't list {self._path[-1]} ({refused}): take crm out of the sources"
+            raise TellUserError(msg) from None
+        require_whole(page)
+        return rows_of(page, "results")
+
     def _page(self, where: str, values: Sequence[str], after: str) -> Mapping[str, Any]:
-        self._wait_for_turn()
         # The documentation calls each of these required.
         body = {
             "filterGroups": [
@@ -82,10 +111,14 @@ class HubSpotSearch:
             "after": after,
         }
         try:
-            return self._api.look_up(*self._path, "search", body=body)
+            return self._asked(body)
         except RefusedError as refused:
             msg = f"HubSpot can't search by {where} ({refused}): find by another in the mapping"
             raise TellUserError(msg) from None
+
+    def _asked(self, body: Mapping[str, object]) -> Mapping[str, Any]:
+        self._wait_for_turn()
+        return self._api.look_up(*self._path, "search", body=body)
 
     def _wait_for_turn(self) -> None:
         seconds = self._searched_at + SEARCHES_APART - self._clock()

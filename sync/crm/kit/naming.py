@@ -19,13 +19,14 @@ class NotProvenWarning(UserWarning):
     """A scenario that an adapter was not put through."""
 
 
-LAST = 21
+LAST = 22
 """The number of the last scenario."""
 OF_CAPABILITY = {
     13: Capability.COMPARES_ON_SERVER,
     17: Capability.CLEARS_BY_CODE,
     18: Capability.READS_BACK,
     19: Capability.RESTORES,
+    22: Capability.LISTS_ASSIGNED,
 }
 """Scenarios that only who has the capability can be put through, and then has to be."""
 SEVERAL_MATCH = 6

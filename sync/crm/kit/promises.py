@@ -9,10 +9,12 @@ from threading import Barrier
 
 from sync.crm.adapter import (
     API_VERSION,
+    BelievedHolder,
     Capability,
     Change,
     ClearsByCode,
     HolderId,
+    ListsAssigned,
     Outcome,
     ReadsBack,
     Restores,
@@ -20,7 +22,7 @@ from sync.crm.adapter import (
     Unassignment,
     Undone,
 )
-from sync.crm.kit.given import Trouble
+from sync.crm.kit.given import Given, Trouble
 from sync.crm.kit.hooks import Hooks
 from sync.crm.kit.play import Play, require, same
 
@@ -28,10 +30,14 @@ WORKERS = 2
 PATIENCE = 60.0
 """Seconds for a race to end; one that hangs fails."""
 ROUNDS = 5
+PAGE = 2
+"""Records of a page that is listed, so that a few people are several pages."""
+FIELDS_OF_ONE = 10
+"""Codes that one contact may show."""
 
 
 class Promises(Hooks):
-    """Scenarios 13 and 17 to 21."""
+    """Scenarios 13 and 17 to 22."""
 
     def test_13_two_workers_race(self, play: Play, kind: Trouble | None) -> None:
         """Each assignment is ended once, and nothing is cleared that came in between."""
@@ -164,6 +170,45 @@ class Promises(Hooks):
         adapter.close()
         adapter.close()
         play.expect(play.end(play.about(ann)), Result.ALREADY_REMOVED)
+
+    def test_22_who_is_believed_to_hold_something_is_listed(self, play: Play) -> None:
+        """Each who shows an assignment comes once, page by page; whoever shows none never does."""
+        people = [play.somebody_in_the_crm() for _ in range(2 * PAGE + 1)]
+        ended = play.somebody_in_the_crm()
+        play.expect(play.end(play.about(ended)), Result.REMOVED)
+        before = play.now(*people, ended)
+        listed = _listed(play, self.count())
+        for each in people:
+            shown = [one for one in listed if _is_of(one, each)]
+            same(len(shown), 1, f"how often {each} is listed")
+            if play.are_slots and self.found_by == "customer_id":
+                same(shown[0].customer_id, each.customer_id, f"`customer_id` of {each}")
+        require(not any(_is_of(one, ended) for one in listed), f"listed, and ended: {ended}")
+        same(play.now(*people, ended), before, "what the CRM shows after it was listed")
+
+
+def _listed(play: Play, most: int) -> Sequence[BelievedHolder]:
+    """List page by page to the end, as a run does; `most` records are there."""
+    adapter = play.adapter
+    require(isinstance(adapter, ListsAssigned), "who declares LISTS_ASSIGNED has `assigned`")
+    assert isinstance(adapter, ListsAssigned)  # noqa: S101 - for the type checker
+    listed: list[BelievedHolder] = []
+    after: str | None = None
+    while page := adapter.assigned(after, PAGE):
+        records = {each.record_id for each in page}
+        require(len(records) <= PAGE, f"a page of {PAGE} has {len(records)} records")
+        again = records & {each.record_id for each in listed}
+        require(not again, "a record is listed on two pages")
+        listed += page
+        require(len(listed) <= most * FIELDS_OF_ONE, "the list has no end")
+        after = page[-1].record_id
+    return listed
+
+
+def _is_of(one: BelievedHolder, given: Given) -> bool:
+    if one.holder_id is not None:
+        return one.holder_id == given.holder_id
+    return one.code == given.code
 
 
 def _change_of(outcome: Outcome) -> Change:

@@ -170,9 +170,11 @@ class RecordPart(_Part):
         clear: fields that are emptied; where there is no `status`, all of them empty is the end.
         set: further fields and what is written into them.
         delete: the whole record goes instead; a table's row only.
+        customer_id: the field that holds the customer's id in Voucherify, for listing only.
     """
 
     holder_id: Name
+    customer_id: Name | None = None
     status: Name | None = None
     ended: Name = "unassigned"
     clear: tuple[Name, ...] = ()
@@ -214,9 +216,11 @@ class _Mapping(_Part):
     def fingerprint(self) -> str:
         """Give eight hex digits: another meaning of the file is another destination.
 
-        A key that has its default counts as one that is not there.
+        A key that has its default, or changes nothing of what is written, counts as one that is not
+        there.
         """
-        told = self.model_dump(mode="json", exclude_defaults=True)
+        for_listing = {"record": {"customer_id"}}
+        told = self.model_dump(mode="json", exclude_defaults=True, exclude=for_listing)
         return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
 

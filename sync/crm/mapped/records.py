@@ -34,13 +34,14 @@ class RecordRules:
 
     def decide(self, about: Unassignment, shown: Fields) -> Decision:
         """Decide what changes in a record that shows these fields."""
-        if _has_ended(self._record, shown):
+        if has_ended(self._record, shown):
             return Decision(Outcome(Result.ALREADY_REMOVED), {})
         changes = _changes(self._record, about)
         return Decision(Outcome(Result.REMOVED), changes, deletes=self._record.delete)
 
 
-def _has_ended(record: RecordPart, shown: Fields) -> bool:
+def has_ended(record: RecordPart, shown: Fields) -> bool:
+    """Tell whether a record shows that its assignment has ended; one that is deleted never does."""
     if record.delete:
         return False
     if record.status is not None:

@@ -67,7 +67,7 @@ def decide(slot: Slot, about: Unassignment, shown: Fields) -> Decision:
 
 
 def _result(slot: Slot, about: Unassignment, shown: Fields) -> Result:
-    codes = _codes(slot, shown)
+    codes = codes_in(slot, shown)
     if _holds_an_id(slot, shown):
         is_this = text_of(shown, slot.holder_id) == about.holder_id
         return Result.REMOVED if is_this else Result.SUPERSEDED
@@ -119,7 +119,8 @@ def _without_code(slot: Slot, about: Unassignment, shown: Fields) -> str:
     return left if kept[:1] == tokens[:1] else left.strip()
 
 
-def _codes(slot: Slot, shown: Fields) -> list[str]:
+def codes_in(slot: Slot, shown: Fields) -> list[str]:
+    """Give the codes that a slot shows."""
     text = shown.get(slot.code, "")
     tokens = [text] if slot.multi is None else text.split(slot.multi)
     return [token.strip() for token in tokens if token.strip()]

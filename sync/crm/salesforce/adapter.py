@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from sync.crm.adapter import (
     API_VERSION,
+    BelievedHolder,
     Capability,
     Change,
     HeldNow,
@@ -24,6 +25,7 @@ from sync.crm.adapter import (
     Unassignment,
 )
 from sync.crm.mapped import restoring
+from sync.crm.mapped.believing import assigned
 from sync.crm.mapped.mapping import Mapped, RecordMapping
 from sync.crm.mapped.reading import read_mapping
 from sync.crm.mapped.writer import CrmBusyError, MappedWriter, rules_of
@@ -144,6 +146,7 @@ class SalesforceAdapter:
             Capability.REPORTS_NOT_FOUND,
             Capability.RESTORES,
             Capability.SIZES_BATCHES,
+            Capability.LISTS_ASSIGNED,
         }
         by_code = {Capability.CLEARS_BY_CODE} if self._mapping.clears_by_code() else set()
         return frozenset(always | by_code)
@@ -167,6 +170,10 @@ class SalesforceAdapter:
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """Say what `unassign` would answer now."""
         return self._writer.preview(batch)
+
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """Give who is believed to hold something, by queries in the order of Ids."""
+        return assigned(self._records, self._mapping, after, at_most)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """End each assignment, two hundred per call, or thousands per job."""
@@ -202,7 +209,8 @@ def _grant(env: Mapping[str, str], client_id: str, home: Path) -> Grant:
 
 def _require_names(mapping: Mapped) -> None:
     found_by = [rule.field for rule in getattr(mapping, "find", ()) if rule.field]
-    key = [mapping.record.holder_id] if isinstance(mapping, RecordMapping) else []
+    record = mapping.record if isinstance(mapping, RecordMapping) else None
+    key = [*filter(None, [record.holder_id, record.customer_id])] if record else []
     named = [*filter(None, [mapping.object]), *mapping.fields(), *found_by, *key]
     wrong = [name for name in named if not is_name(name)]
     if wrong:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sync.crm.adapter import TellUserError
+from sync.crm.mapped.believing import Beliefs
 from sync.crm.mapped.mapping import Mapped, RecordMapping
 from sync.crm.salesforce.api import RefusedError, SalesforceApi
 from sync.crm.salesforce.soql import select
@@ -54,6 +55,8 @@ def check(api: SalesforceApi, mapping: Mapped, name: str) -> Sequence[str]:
     unproven = [*_calls_left(api)]
     for field in mapping.fields():
         _require_writable(_field(fields, name, field), field)
+    for field in Beliefs(mapping).fields:
+        _field(fields, name, field)
     for field in _emptied(mapping):
         _require_emptiable(_field(fields, name, field), field)
     for field, text in _written_texts(mapping):

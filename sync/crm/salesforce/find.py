@@ -15,12 +15,15 @@ from sync.crm.adapter import Outcome, TellUserError
 from sync.crm.mapped.writer import CrmBusyError, Record
 from sync.crm.salesforce.api import RefusedError, SalesforceApi
 from sync.crm.salesforce.rows import Kinds, id_of, rows_of, text_of_value
-from sync.crm.salesforce.soql import in_queries, long_id, query
+from sync.crm.salesforce.soql import in_queries, listing, long_id, query
 
 EMAIL = "email"
 ID = "id"
 NOT_AN_ID = "INVALID_QUERY_FILTER_OPERATOR"
 """What a query answers that asks for an id of a form that Salesforce does not know."""
+
+NOT_FILTERED = "INVALID_FIELD"
+"""What a query answers that asks by a field which can't be asked for, or is not there."""
 
 _PAGE = re.compile(r"/services/data/v\d{1,3}\.\d/query/([A-Za-z0-9-]{1,100})")
 
@@ -38,6 +41,7 @@ class SalesforceFinder:
         self._api = api
         self._name = name
         self._kinds = kinds
+        self._filters = True
 
     def find(
         self, where: str | None, values: Sequence[str], fields: Sequence[str]
@@ -52,6 +56,22 @@ class SalesforceFinder:
             record = self._read(row, fields)
             found.setdefault(_same(where, shown), {})[record.record_id] = record
         return {value: list(found.get(each, {}).values()) for value, each in same.items()}
+
+    def page(
+        self, after: str | None, at_most: int, fields: Sequence[str], shows: Sequence[str]
+    ) -> Sequence[Record]:
+        """Give the records behind an Id that may show something, by their Ids."""
+        by = shows if self._filters else ()
+        try:
+            rows = self._pages(listing(self._name, fields, by, after, at_most))
+        except RefusedError as refused:
+            if by and refused.code == NOT_FILTERED:
+                # A long text can't be asked for; all are listed then.
+                self._filters = False
+                return self.page(after, at_most, fields, shows)
+            msg = f"{refused}: see that the mapping names {self._name} and its fields rightly"
+            raise TellUserError(msg) from None
+        return [self._read(row, fields) for row in rows]
 
     def _by_id(
         self, values: Sequence[str], fields: Sequence[str]

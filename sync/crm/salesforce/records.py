@@ -106,6 +106,12 @@ class SalesforceRecords:
         self._read_at |= dict.fromkeys(by_id, asked_at)
         return found
 
+    def page(
+        self, after: str | None, at_most: int, fields: Sequence[str], shows: Sequence[str]
+    ) -> Sequence[Record]:
+        """Give the records behind an Id that may show something, by their Ids."""
+        return self._finder.page(after, at_most, fields, shows)
+
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
         """Write, two hundred per call, or many records of assignments in one bulk job.
 

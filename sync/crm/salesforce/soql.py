@@ -55,6 +55,19 @@ def query(name: str, fields: Sequence[str], where: str, values: Sequence[str]) -
     return f"{select(name, fields)} WHERE {where} IN ({','.join(map(_literal, values))})"
 
 
+def listing(
+    name: str, fields: Sequence[str], shows: Sequence[str], after: str | None, at_most: int
+) -> str:
+    """Give the query that lists the rows behind an Id; without `shows`, whatever they show."""
+    shown = " OR ".join(f"{field} != null" for field in shows)
+    conditions = [
+        *([f"Id > {_literal(after)}"] if after is not None else []),
+        *([f"({shown})"] if shown else []),
+    ]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"{select(name, fields)}{where} ORDER BY Id LIMIT {at_most}"
+
+
 def in_queries(
     name: str, fields: Sequence[str], where: str, values: Sequence[str]
 ) -> Iterator[Sequence[str]]:

@@ -53,6 +53,8 @@ class _Table(Protocol):
 
     def preview(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]: ...
 
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]: ...
+
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]: ...
 
     def restore(self, changes: Sequence[Change], *, dry_run: bool) -> Sequence[Restored]: ...
@@ -121,15 +123,8 @@ class SqlAdapter:
         return self._table.preview(batch)
 
     def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
-        """Give who is believed to hold something, where the table can tell.
-
-        Raises:
-            TellUserError: a table of one's own can't be listed.
-        """
-        if isinstance(self._table, EmbeddedTable):
-            return self._table.assigned(after, at_most)
-        msg = "a table of your own can't be listed: take crm out of HOLDERSYNC_CUSTOMERS"
-        raise TellUserError(msg)
+        """Give who is believed to hold something, in the order of the table's key."""
+        return self._table.assigned(after, at_most)
 
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """End each assignment in the table."""

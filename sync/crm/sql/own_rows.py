@@ -62,6 +62,25 @@ class OwnRows:
             found.setdefault(held, []).append(Record(key or "", shown))
         return {value: found.get(statements.held(column, value), ()) for value in values}
 
+    def page(
+        self, after: str | None, at_most: int, fields: Sequence[str], shows: Sequence[str]
+    ) -> Sequence[Record]:
+        """Give the rows behind a key, in the order of keys, that may show something."""
+        try:
+            with self._database.transaction("BEGIN") as connection:
+                statements = self._statements(connection)
+                query = statements.page(after, at_most, fields, shows)
+                rows = [tuple(row) for row in connection.execute(query)]
+        except exc.DBAPIError as error:
+            raise CrmBusyError(retry_or_tell(error, self._table)) from None
+        return [
+            Record(
+                key,
+                {name: statements.shown(name, raw) for name, raw in zip(fields, told, strict=True)},
+            )
+            for key, *told in rows
+        ]
+
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome | None]:
         """Write each change into its row, if that still shows what was found and read."""
         outcomes = write_rows(self._database, self._table, changes, self._write_one)

@@ -60,6 +60,19 @@ class Statements:
             self._comparable(where).in_([each for each in sought if each is not None])
         )
 
+    def page(
+        self, after: str | None, at_most: int, fields: Sequence[str], shows: Sequence[str]
+    ) -> Found:
+        """Read key and fields of the rows behind a key where one of `shows` is not empty."""
+        key = self._comparable(self.key)
+        told = [self._text(name) for name in (self.key, *fields)]
+        holds = sa.or_(*(sa.func.coalesce(self._text(name), "") != "" for name in shows))
+        query = sa.select(*told).where(self._table.c[self.key].is_not(None), holds)
+        if after is not None:
+            sought = self._spelling.sought(self.columns[self.key], after)
+            query = query.where(key > _bound(sought))
+        return query.order_by(key).limit(at_most)
+
     def held(self, where: str, value: str) -> str:
         """Give what a row that `find` gave holds if it is the one: a collation may find others."""
         return self._spelling.held(self.columns[where], value)

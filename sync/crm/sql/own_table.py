@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.crm.adapter import (
+    BelievedHolder,
     Capability,
     Change,
     HeldNow,
@@ -20,6 +21,7 @@ from sync.crm.adapter import (
     TellUserError,
     Unassignment,
 )
+from sync.crm.mapped.believing import Beliefs, assigned
 from sync.crm.mapped.mapping import Mapped
 from sync.crm.mapped.restoring import restore
 from sync.crm.mapped.writer import MappedWriter, rules_of
@@ -43,6 +45,7 @@ _ALWAYS = frozenset(
         Capability.REPORTS_NOT_FOUND,
         Capability.COMPARES_ON_SERVER,
         Capability.RESTORES,
+        Capability.LISTS_ASSIGNED,
     }
 )
 
@@ -111,6 +114,10 @@ class OwnTable:
         """Say what `unassign` would answer now, and write nothing."""
         return self._writer().preview(batch)
 
+    def assigned(self, after: str | None, at_most: int) -> Sequence[BelievedHolder]:
+        """Give who is believed to hold something, by the key of the rows that show it."""
+        return assigned(self._rows(), self._mapping, after, at_most)
+
     def unassign(self, batch: Sequence[Unassignment]) -> Sequence[Outcome]:
         """End each assignment in its row."""
         return self._writer().unassign(batch)
@@ -138,7 +145,8 @@ class OwnTable:
 
     def _read(self, connection: sa.Connection) -> Statements:
         found_by = (rule.field for rule in self._rules.find if rule.field is not None)
-        wanted = [self._key, *found_by, *self._rules.fields]
+        listed = Beliefs(self._mapping).fields
+        wanted = [self._key, *found_by, *self._rules.fields, *listed]
         columns = read_columns(connection, self._table, wanted)
         return Statements(self._table, self._key, columns, connection.dialect.name)
 

@@ -111,6 +111,7 @@ NOT_PROVEN = {
     17: "the receiver is told of a newer assignment; what it clears, and by what, is its own",
     18: BLIND,
     19: BLIND,
+    22: BLIND,
 }
 
 

@@ -9,6 +9,7 @@ AT_ONCE = 100
 SEARCHES_A_SECOND = 5
 PAGE = 200
 MOST_FOUND = 10_000
+MOST_GROUPS = 5
 TYPE_IDS = {"contacts": "0-1"}
 
 
@@ -232,6 +233,8 @@ class Endpoints:
     def _search(self, kind, asked):
         assert asked.keys() >= {"filterGroups", "limit", "after", "sorts", "properties"}
         self._require_turn()
+        if asked["sorts"]:
+            return self._list(kind, asked)
         (only,) = asked["filterGroups"]
         (wanted,) = only["filters"]
         known = self._property(kind, wanted["propertyName"])
@@ -248,6 +251,34 @@ class Endpoints:
         if start + PAGE < len(hits):
             told["paging"] = {"next": {"after": str(start + PAGE)}}
         return told
+
+    def _list(self, kind, asked):
+        """Give whom one of the groups fits, by their ids: behind an id, and with some property."""
+        (sort,) = asked["sorts"]
+        assert (sort["propertyName"], sort["direction"]) == ("hs_object_id", "ASCENDING")
+        if not 0 < len(asked["filterGroups"]) <= MOST_GROUPS or not 0 < asked["limit"] <= PAGE:
+            raise error(400, "VALIDATION_ERROR", "1 to 5 groups, 1 to 200 rows")
+        hits = {each for group in asked["filterGroups"] for each in self._fitting(kind, group)}
+        rows = sorted(hits, key=int)
+        told = [self._row(kind, each, asked["properties"]) for each in rows[: asked["limit"]]]
+        more = {"paging": {"next": {"after": str(asked["limit"])}}} if len(rows) > len(told) else {}
+        return {"total": len(rows), "results": told} | more
+
+    def _fitting(self, kind, group):
+        for record_id in self.objects[kind]:
+            seen = [row for at, row in self.indexed[kind, record_id] if at <= self.now]
+            if seen and all(self._fits(kind, record_id, seen[-1], one) for one in group["filters"]):
+                yield record_id
+
+    def _fits(self, kind, record_id, row, wanted):
+        name = wanted["propertyName"]
+        match wanted["operator"]:
+            case "GT" if name == "hs_object_id":
+                return int(record_id) > int(wanted["value"])
+            case "HAS_PROPERTY":
+                self._property(kind, name)
+                return bool(row.get(name))
+        raise error(400, "VALIDATION_ERROR", "not of this double")
 
     def _require_turn(self):
         while self._searches and self._searches[0] <= self.now - 1:

@@ -13,6 +13,7 @@ from sync.crm.adapter import (
     TellUserError,
 )
 from sync.crm.contract import AdapterContract, Held, Misconfigured, Trouble
+from sync.crm.mapped.believing import assigned
 from sync.crm.mapped.mapping import RecordMapping, RecordPart, Slot, SlotMapping
 from sync.crm.mapped.restoring import restore
 from sync.crm.mapped.writer import LOST_RACE, CrmBusyError, MappedWriter, Record, rules_of
@@ -68,6 +69,16 @@ class Crm:
                     found[value].append(Record(record_id, shown))
             return found
 
+    def page(self, key, after, at_most, fields, shows):
+        with self._lock:
+            self._answer_or_not(key)
+            behind = [each for each in self.rows if int(each) > int(after or 0)]
+            showing = [each for each in behind if any(self.rows[each].get(one) for one in shows)]
+            return [
+                Record(each, {name: self.rows[each].get(name, "") for name in fields})
+                for each in showing[:at_most]
+            ]
+
     def write(self, key, changes):
         with self._lock:
             self._answer_or_not(key)
@@ -116,6 +127,9 @@ class Account:
     def find(self, where, values, fields):
         return self.crm.find(self._key, where, values, fields)
 
+    def page(self, after, at_most, fields, shows):
+        return self.crm.page(self._key, after, at_most, fields, shows)
+
     def write(self, changes):
         return self.crm.write(self._key, changes)
 
@@ -141,6 +155,7 @@ class MemoryAdapter:
                 Capability.REPORTS_NOT_FOUND,
                 Capability.COMPARES_ON_SERVER,
                 Capability.RESTORES,
+                Capability.LISTS_ASSIGNED,
                 *asks,
             }
         )
@@ -170,6 +185,9 @@ class MemoryAdapter:
 
     def unassign(self, batch):
         return self.writer.unassign(batch)
+
+    def assigned(self, after, at_most):
+        return assigned(self.records, self.mapping, after, at_most)
 
     def restore(self, changes, *, dry_run):
         return restore(self.records, self.rules, changes, dry_run=dry_run)

@@ -51,7 +51,7 @@ def test_a_fault_fails_the_scenario_that_is_about_it_and_no_other(
 def test_there_is_a_wrong_adapter_for_each_scenario():
     scenarios = {int(name[5:7]) for name in dir(AdapterContract) if name.startswith("test_")}
 
-    assert scenarios == {number for _, number in WRONG.values()} == set(range(1, 22))
+    assert scenarios == {number for _, number in WRONG.values()} == set(range(1, 23))
 
 
 class CanLittle(MemoryAdapter):
@@ -80,6 +80,7 @@ class NamesAll(NamesNothing):
         17: "it has no use for it",
         18: "it can't read",
         19: "it keeps nothing",
+        22: "it lists nobody",
         Trouble.SILENT: "a memory answers",
     }
 
@@ -95,6 +96,7 @@ class NamesInVain(MemoryContract):
         16: " ",
         17: "we don't ask",
         18: "we don't look ahead",
+        22: "we list nobody",
         Trouble.BROKEN: "we never break",
     }
 
@@ -117,7 +119,7 @@ def failures_of(tmp_path):
 def test_what_is_neither_run_nor_named_fails(failures_of):
     failed = failures_of(NamesNothing)
 
-    assert set(failed) == {10, 12, 13, 14, 16, 17, 18, 19}
+    assert set(failed) == {10, 12, 13, 14, 16, 17, 18, 19, 22}
     assert "Trouble.SILENT" in failed[10]
     assert "doesn't declare COMPARES_ON_SERVER: say in `not_proven` why scenario 13" in failed[13]
     assert "`secrets` is empty" in failed[14]
@@ -130,7 +132,7 @@ def test_what_is_named_with_a_reason_does_not_fail(failures_of):
 def test_what_is_named_in_vain_fails(failures_of):
     failed = failures_of(NamesInVain)
 
-    assert set(failed) == {1, 4, 8, 10, 13, 14, 15, 16, 17, 18}
+    assert set(failed) == {1, 4, 8, 10, 13, 14, 15, 16, 17, 18, 22}
     assert "take 18 out of `not_proven`" in failed[18]
     assert "must say why" in failed[16]
 
@@ -140,7 +142,7 @@ def test_a_scenario_can_not_be_hidden():
         type("Hides", (AdapterContract,), {"test_06_several_match": None})
 
 
-@pytest.mark.parametrize("key", [0, 22, "13"])
+@pytest.mark.parametrize("key", [0, 23, "13"])
 def test_what_is_no_scenario_can_not_be_named(key):
     with pytest.raises(TypeError, match="no scenario and no Trouble"):
         type("Names", (AdapterContract,), {"not_proven": {key: "so"}})

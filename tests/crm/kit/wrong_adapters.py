@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from sync.crm.adapter import (
+    BelievedHolder,
     Capability,
     CredentialsRefusedError,
     Outcome,
@@ -469,6 +470,43 @@ class ClosesOnce(MemoryAdapter):
         self.is_open = False
 
 
+class LeavesOutTheLastPage(MemoryAdapter):
+    """Takes a page that is not full for the end."""
+
+    def assigned(self, after, at_most):
+        page = super().assigned(after, at_most)
+        return page if len(page) == at_most else []
+
+
+class ListsWhatHasEnded(MemoryAdapter):
+    """Lists every record, whatever its status."""
+
+    def assigned(self, after, at_most):
+        records = self.records.page(after, at_most, ["rh"], ["rh"])
+        return [BelievedHolder(each.record_id, None, each.fields["rh"]) for each in records]
+
+
+class ListsFromTheFirst(MemoryAdapter):
+    """Takes no notice of the place from which it is to go on."""
+
+    def assigned(self, _after, at_most):
+        return super().assigned(None, at_most)
+
+
+class NamesSomebodyElse(MemoryAdapter):
+    """Gives its own id of a contact for the customer's."""
+
+    def assigned(self, after, at_most):
+        listed = super().assigned(after, at_most)
+        return [replace(each, customer_id=each.record_id) for each in listed]
+
+
+class PromisesToList(MemoryAdapter):
+    """Declares what it doesn't have."""
+
+    assigned = None
+
+
 class OfCodes(MemoryContract):
     not_proven = {16: "the field keeps one code"}
 
@@ -531,6 +569,11 @@ WRONG = {
     PromisesToRestore: (OfCodes, 19),
     IsAnotherEachTime: (OfCodes, 20),
     ClosesOnce: (OfCodes, 21),
+    LeavesOutTheLastPage: (OfCodes, 22),
+    ListsWhatHasEnded: (OfRecords, 22),
+    ListsFromTheFirst: (OfCodes, 22),
+    NamesSomebodyElse: (OfCodes, 22),
+    PromisesToList: (OfCodes, 22),
 }
 """Each with the contract that it is to keep, and the scenario that its fault is about."""
 

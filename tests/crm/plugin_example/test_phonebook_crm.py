@@ -20,6 +20,7 @@ class TestPhonebook(AdapterContract):
         17: "a code alone is never cleared",
         18: "it has no preview",
         19: "it keeps no changes",
+        22: "it lists nobody",
         Trouble.THROTTLED: "SQLite has no such limit",
         Trouble.BROKEN: "a file breaks for good, which is for a person",
         Trouble.KEY_REFUSED: "a file has no key",

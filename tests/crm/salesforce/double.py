@@ -24,6 +24,12 @@ ONE_SELECT = re.compile(
     r"SELECT (?P<fields>[\w,]+) FROM (?P<name>\w+)"
     r"(?: WHERE (?P<where>\w+) IN \((?P<values>.*)\))?(?: LIMIT (?P<limit>\d+))?"
 )
+ONE_LISTING = re.compile(
+    r"SELECT (?P<fields>[\w,]+) FROM (?P<name>\w+)"
+    r"(?: WHERE (?:Id > '(?P<after>\w+)')?(?: AND )?"
+    r"(?:\((?P<shows>\w+ != null(?: OR \w+ != null)*)\))?)?"
+    r" ORDER BY Id LIMIT (?P<limit>\d+)"
+)
 LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'(?:,|$)")
 LOST = object()
 DATA = f"services/data/{VERSION}"
@@ -198,7 +204,8 @@ class Salesforce:
     def _query(self, rest, params):
         if len(rest) > 1:
             return self._page(*self.org.locators[rest[1]])
-        match = ONE_SELECT.fullmatch(params["q"][0])
+        listing = ONE_LISTING.fullmatch(params["q"][0])
+        match = listing or ONE_SELECT.fullmatch(params["q"][0])
         if match is None:
             raise CallError(400, "MALFORMED_QUERY")
         names = match["fields"].split(",")
@@ -210,7 +217,10 @@ class Salesforce:
         table = self.org.table(name)
         fields = [table.field(each).name for each in names]
         rows = list(table.rows.values())
-        if match["where"]:
+        if listing:
+            shows = re.findall(r"(\w+) != null", listing["shows"] or "")
+            rows = self.org.showing(table, shows, listing["after"] or "")
+        elif match["where"]:
             values = [re.sub(r"\\(.)", r"\1", each) for each in LITERAL.findall(match["values"])]
             whole = ",".join(
                 each.group(0).removesuffix(",") for each in LITERAL.finditer(match["values"])

@@ -227,6 +227,15 @@ class Org:
                 if set(same) - {after["Id"]}:
                     raise RowError(code="DUPLICATE_VALUE", fields=[name])
 
+    def showing(self, table, names, after):
+        """Give the rows behind an Id, by their Ids, of which one of these fields is not empty."""
+        wanted = [table.field(name) for name in names]
+        if any(not each.filterable for each in wanted):
+            raise CallError(400, "INVALID_FIELD", "can not be filtered in a query call")
+        behind = sorted(id_ for id_ in table.rows if id_ > after)
+        rows = [table.rows[id_] for id_ in behind]
+        return [row for row in rows if not wanted or any(row[each.name] for each in wanted)]
+
     def matching(self, table, name, values):
         """Give the rows with one of the values; texts are compared without case, as SOQL does."""
         wanted = table.field(name)

@@ -295,9 +295,57 @@ def test_it_declares_what_a_row_allows(own):
         Capability.REPORTS_NOT_FOUND,
         Capability.COMPARES_ON_SERVER,
         Capability.RESTORES,
+        Capability.LISTS_ASSIGNED,
     }
 
     with closing(SqlAdapter(own.url, BY_STATUS)) as records:
         assert records.capabilities == always
     with closing(SqlAdapter(own.url, BY_CODE)) as slots:
         assert slots.capabilities == always | {Capability.CLEARS_BY_CODE}
+
+
+def everybody(adapter, at_most=2):
+    after, listed = None, []
+    while page := adapter.assigned(after, at_most):
+        listed += page
+        after = page[-1].record_id
+    return [(each.record_id, each.customer_id, each.holder_id, each.code) for each in listed]
+
+
+def test_rows_that_show_a_code_are_listed_in_the_order_of_a_number(adapter, contacts):
+    numbers = (9, 10, 2, 100, 33)
+    rows = [contact(each, f"cust_{each}", f"CODE-{each}") for each in numbers]
+    empty = [contact(1, "cust_1", None), contact(50, "cust_50", ""), contact(60, "cust_60", " ")]
+    contacts(*rows, *empty)
+
+    listed = everybody(adapter(BY_CODE))
+
+    wanted = [(str(each), f"cust_{each}", None, f"CODE-{each}") for each in sorted(numbers)]
+    assert listed == wanted
+
+
+@pytest.mark.parametrize(
+    "mapping", [BY_STATUS, EMPTIED, DELETED], ids=["status", "clear", "delete"]
+)
+def test_rows_of_assignments_are_listed_by_a_key_that_is_a_text(adapter, given, mapping):
+    rows = [assignment(f"k {each}'", f"rh_{each}") for each in range(7)]
+    ended = assignment("k ended", "rh_ended", state="unassigned", code=None)
+    given(*rows, ended)
+
+    listed = {each[2] for each in everybody(adapter(mapping))}
+
+    told_by_row = {"rh_ended"} if mapping is DELETED else set()
+    assert listed == {f"rh_{each}" for each in range(7)} | told_by_row
+
+
+def test_a_row_that_comes_while_it_is_listed_makes_no_other_come_twice_or_not_at_all(
+    adapter, contacts, own
+):
+    table = contacts(*(contact(each, f"cust_{each}", "CODE") for each in (10, 20, 30)))
+    crm = adapter(BY_CODE)
+    first = crm.assigned(None, 2)
+    own.put_in(table, contact(5, "cust_5"), contact(25, "cust_25"))
+
+    rest = crm.assigned(first[-1].record_id, 9)
+
+    assert [each.record_id for each in [*first, *rest]] == ["10", "20", "25", "30"]
