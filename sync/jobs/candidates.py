@@ -23,7 +23,7 @@ from sync.jobs.reconcile import tell_vanished
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
 from sync.ledger.believed import all_believed, believed_since, store_believed
-from sync.ledger.codes import count_due, count_hinted, due, name_codes, name_codes_of_events
+from sync.ledger.codes import count_due, count_hinted, due, name_codes
 from sync.ledger.inbox import take_inbox
 from sync.ledger.probes import do_ids_rise
 from sync.ledger.scheduled import RunProgress
@@ -124,7 +124,6 @@ class Candidates:
         for batch in batches(source.code_ids or ()):
             named = [Code(each, None, None) for each in batch]
             name_codes(ledger, named, self._parts.now())
-        name_codes_of_events(ledger)
 
     def _read_codes(self) -> None:
         export = self._parts.codes.export

@@ -16,7 +16,6 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    insert,
     literal,
     null,
     or_,
@@ -32,7 +31,7 @@ from sync.ledger.hints import EVER
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.planning import is_held
-from sync.ledger.tables import assignments, codes, holders, unassignments
+from sync.ledger.tables import assignments, codes, holders
 from sync.model.holding import Code
 from sync.model.planning import CodeHistory
 from sync.model.unassignment import CampaignId, HolderId, VoucherId
@@ -82,20 +81,6 @@ def name_codes(
             connection.execute(upsert)
         if listing is not None:
             save_listing(connection, listing, "codes")
-
-
-def name_codes_of_events(ledger: Ledger) -> None:
-    """Make the codes known that events told of."""
-    with ledger.transaction() as connection:
-        for told in (assignments, unassignments):
-            is_new = ~exists().where(codes.c.voucher_id == told.c.voucher_id)
-            found = (
-                select(told.c.voucher_id, func.max(told.c.code), func.max(told.c.campaign_id))
-                .where(told.c.role == "REFEREE", is_new)
-                .group_by(told.c.voucher_id)
-            )
-            columns = ["voucher_id", "code", "campaign_id"]
-            connection.execute(insert(codes).from_select(columns, found))
 
 
 def count_hinted(ledger: Ledger, now: datetime) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sync.database import insert_into
 from sync.ledger.forgotten import is_forgotten, without_forgotten
 from sync.ledger.hints import take_up
-from sync.ledger.tables import assignments, dead_letters, deliveries, unassignments
+from sync.ledger.tables import assignments, codes, dead_letters, deliveries, unassignments
 from sync.model.event import Assigned, Finding, Hint, Invalid, Unassigned
 from sync.model.unassignment import Assignment, CustomerId, HolderId, Unassignment
 
@@ -105,6 +105,7 @@ def _store_unassignment(
         "found_by": run_id,
     }
     if insert_new(connection, unassignments, values):
+        _name_code(connection, found)
         return True
     return _reopen(connection, found, values, now)
 
@@ -160,7 +161,15 @@ def _store_assignment(connection: Connection, known: Assignment) -> None:
         "role": known.role,
         "assigned_at": known.assigned_at,
     }
-    insert_new(connection, assignments, values)
+    if insert_new(connection, assignments, values):
+        _name_code(connection, known)
+
+
+def _name_code(connection: Connection, told: Assignment | Unassignment) -> None:
+    """Make the code known that a friend was given: its holders may be looked at."""
+    if told.role == "REFEREE":
+        code = {"code": told.code, "campaign_id": told.campaign_id}
+        insert_new(connection, codes, {"voucher_id": told.voucher_id, **code})
 
 
 def _store_event_letter(

@@ -70,6 +70,7 @@ NEWS = (
     Work("commit: RunProgress.select_next", "news"),
     Work("call: activity", "news", CUSTOMERS),
     Work("statement: insert assignments", "news", CUSTOMERS),
+    Work("statement: insert codes", "news"),
     Work("statement: insert unassignments", "news", CUSTOMERS),
     Work("statement: insert dead_letters", "news"),
     Work("statement: delete bookmarks", "news", CUSTOMERS),

@@ -14,6 +14,7 @@ from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import (
     assignments,
     bookmarks,
+    codes,
     customers,
     dead_letters,
     deliveries,
@@ -205,6 +206,20 @@ def test_an_assignment_is_remembered_and_nothing_is_delivered(store, ledger, row
     Deliveries(ledger, "sql-1", "run-1").enqueue()
     assert [row["holder_id"] for row in rows(ledger, assignments)] == ["rh_2"]
     assert rows(ledger, deliveries) == []
+
+
+def test_the_codes_of_friends_are_known_by_events_and_looked_at(
+    store, ledger, rows, assigned, unassigned
+):
+    store(
+        assigned("rh_1", voucher_id="v_1", code="A"),
+        assigned("rh_2", voucher_id="v_1", code="A"),
+        assigned("rh_3", voucher_id="v_2", role="OWNER"),
+        unassigned("rh_4", voucher_id="v_3", code="C", campaign_id="camp_3"),
+    )
+
+    known = [(row["voucher_id"], row["code"], row["campaign_id"]) for row in rows(ledger, codes)]
+    assert known == [("v_1", "A", "camp_1"), ("v_3", "C", "camp_3")]
 
 
 class KilledError(Exception):

@@ -16,7 +16,7 @@ from sync.errors import TellUserError
 from sync.ledger.opening import create_or_open, locks_of, make_engine, open_existing, upgrade
 from sync.ledger.schema import HEAD, MIGRATIONS, Schema, migrate, schema_of
 from sync.ledger.scratch import scratch_copy
-from sync.ledger.tables import changes, metadata
+from sync.ledger.tables import changes, codes, metadata, unassignments
 
 OLD = "0000"
 FIRST = """
@@ -334,6 +334,8 @@ def test_the_ledger_of_the_first_release_keeps_every_row_and_learns_to_keep_chan
     assert len(before["unassignments"]) == len(before["deliveries"]) == 1
     with closing(open_existing(of_the_first_release)) as ledger:
         assert rows(ledger, changes) == []
+        told = {row["voucher_id"] for row in rows(ledger, unassignments)}
+        assert {row["voucher_id"] for row in rows(ledger, codes)} >= told != set()
         with ledger.read_only() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, metadata) == []

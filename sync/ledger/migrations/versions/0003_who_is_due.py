@@ -12,6 +12,12 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+NAME_CODES = """INSERT INTO codes (voucher_id, code, campaign_id)
+SELECT voucher_id, max(code), max(campaign_id) FROM {told}
+WHERE role = 'REFEREE' AND voucher_id NOT IN (SELECT voucher_id FROM codes)
+GROUP BY voucher_id"""
+"""What events told of codes until now."""
+
 
 def upgrade() -> None:
     """Add what the planner needs; whoever is known is due at once."""
@@ -91,6 +97,8 @@ def _make_codes() -> None:
     op.create_index("ix_codes_due", "codes", ["due_at", "voucher_id"])
     op.create_index("ix_codes_campaign", "codes", ["campaign_id"])
     _index_hinted("codes")
+    for told in ("assignments", "unassignments"):
+        op.execute(NAME_CODES.format(told=told))
 
 
 def _make_holders() -> None:
