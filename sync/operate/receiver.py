@@ -31,6 +31,8 @@ LARGEST = 64 * 1024
 """Bytes of a body; the vendor's own example has three thousand."""
 PATIENCE = 0.8
 """Seconds until a delivery that could not be stored is sent back; Voucherify waits for ten."""
+BODY_PATIENCE = 5
+"""Seconds until a body has to be there."""
 MOST_WAITING = 2_000
 GRACE = 5
 """Seconds for what is under way when the receiver is asked to stop."""
@@ -120,7 +122,11 @@ class Receiver:
 
     async def receive(self, request: Request) -> Response:
         """Accept a delivery: 200 once it is stored, 503 if it can't be now, else a refusal."""
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(BODY_PATIENCE):
+                body = await _body(request)
+        except TimeoutError:
+            return _refused(408, "slower than may be")
         if body is None:
             return _refused(413, "larger than may be")
         if not is_signed(body, request.headers.get(SIGNATURE), self._secrets):

@@ -1,5 +1,6 @@
 """What webhooks told is stored once, and handed to the next run."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from sync.ledger.inbox import (
 from sync.ledger.tables import codes, customers, inbox
 from sync.model.holding import Code
 from sync.model.received import Received
+from sync.voucherify.webhook import LONGEST_ID
 
 
 @pytest.fixture
@@ -43,6 +45,15 @@ def test_a_hint_is_handed_over_once(ledger, now, told):
     assert take_inbox(ledger, "run-1", now) == 2
     assert hinted(ledger) == {"cust_1": now, "cust_2": now}
     assert take_inbox(ledger, "run-2", now) == 0
+
+
+def test_the_longest_ids_are_stored_and_handed_over(ledger, now, told):
+    # No two alike next to one another, or a server would keep them in less room.
+    longest = "".join(chr(0x10000 + (7919 * each) % 60_000) for each in range(LONGEST_ID))
+    store(ledger, [replace(told(1, customer_id=longest, holder_id=longest), key=longest)], now)
+
+    assert take_inbox(ledger, "run-1", now) == 1
+    assert hinted(ledger).keys() == {longest}
 
 
 def test_many_are_handed_over_in_parts_and_none_is_left(ledger, now, told):

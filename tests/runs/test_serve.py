@@ -1,6 +1,7 @@
 """Webhooks are hints: stored before they are answered, and read by the next run."""
 
 import signal
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.runs.webhooks import SECRET, event, receiving, signed
 
+PATH = "/webhooks/voucherify"
 INBOX = "SELECT key, kind, customer_id, holder_id, voucher_id FROM inbox ORDER BY number"
 
 
@@ -53,6 +55,54 @@ def test_what_is_not_right_is_refused_and_nothing_of_it_is_stored(ready):
             assert receiver.send(*delivery()) == status, name
         assert ready.ledger(INBOX) == []
         assert ready.ledger("SELECT received FROM receiver") == []
+
+
+def holder(**ids):
+    whole = {"created_at": "2026-01-01T00:00:00Z", "redeemable_object": "voucher"}
+    told = {"redeemable_id": "v_1", "holder_role": "REFEREE", "object": "redeemable_holder"}
+    return {"id": "rh_1", "customer_id": "cust_1"} | whole | told | ids
+
+
+ODD = {
+    "an id too long for an index": (event(1, holder=holder(id="\U0001f381" * 501)), 400),
+    "the longest id": (event(2, holder=holder(id="\U0001f381" * 500)), 200),
+    "an id that no database takes": (event(3, holder=holder(id="rh\x00")), 400),
+    "half a character": (event(4, holder=holder(customer_id="cust_\ud800")), 400),
+    "nested": (b"[" * 60_000, 400),
+    "nested and whole": (b'{"data":' * 5_000 + b"1" + b"}" * 5_000, 400),
+    "a number without an end": (b'{"type":' + b"9" * 60_000 + b"}", 400),
+    "no text": (b"\xff\xfe", 400),
+    "empty": (b"", 400),
+    "a list": (b"[]", 400),
+}
+
+
+def test_odd_bodies_are_refused_and_keep_nobody_from_being_stored(ready):
+    with receiving(ready) as receiver:
+        for name, (body, status) in ODD.items():
+            assert receiver.send(body) == status, name
+        assert receiver.send(event(9)) == 200
+        assert len(ready.ledger(INBOX)) == 2
+
+
+def test_a_body_without_a_length_is_read_and_bounded_too(ready):
+    def chunks(size):
+        yield from (b"x" * 1_000 for _ in range(size))
+
+    whole = event(1)
+    with receiving(ready) as receiver:
+        assert receiver.send(iter([whole]), signed(whole)) == 200
+        assert receiver.send(chunks(70), signed(b"")) in (413, None)
+        assert len(ready.ledger(INBOX)) == 1
+
+
+def test_a_body_that_never_comes_is_not_waited_for(ready):
+    with receiving(ready) as receiver:
+        host, port = receiver.base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as slow:
+            slow.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+            assert receiver.send(event(1)) == 200
+            assert slow.recv(1_000).startswith(b"HTTP/1.1 408")
 
 
 def test_other_events_are_answered_and_ignored(ready):
