@@ -246,7 +246,7 @@ def portions(
     )
     spent = 0.0
     for _, cost, line in merged:
-        if spent + cost > max(left, 1.0):
+        if spent and spent + cost > left:
             break
         spent += cost
         taken[line] += 1

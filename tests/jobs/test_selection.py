@@ -177,6 +177,10 @@ def test_neither_line_keeps_the_other_waiting_and_what_one_leaves_is_the_others(
     assert portions(20, [(0.0, 15.0), (1.0, 15.0)], [], 500, 0.1) == Portions(1, 0, 5)
 
 
+def test_a_code_that_takes_more_calls_than_a_run_has_keeps_nobody_waiting_for_good():
+    assert portions(20, [(0.0, 50.0), (1.0, 1.0)], [(0.5, 1.0)], 500, 0.1) == Portions(1, 0, 0)
+
+
 def test_classes_are_narrow_enough_for_the_delay_that_is_told():
     codes = [CodeHistory(holders=each) for each in range(1, 2_001)]
     of = demand(codes, SHOP, holding=0, others=0)
