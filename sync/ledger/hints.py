@@ -28,12 +28,17 @@ def is_news(connection: Connection, hint: Hint) -> bool:
     return connection.execute(known).first() is None
 
 
-def take_up(connection: Connection, hint: Hint, run_id: str | None = None) -> None:
+def take_up(
+    connection: Connection, hint: Hint, run_id: str | None = None, *, again: bool = False
+) -> None:
     """Let whom a hint names be asked, unless it is no news or was taken up before.
 
-    `run_id` takes that customer into this run, unless it has read that customer already.
+    `run_id` takes that customer into this run, unless it has read that customer already. `again`
+    says that something else tells of it now: what an earlier hint led to may have come too soon.
     """
-    if not is_news(connection, hint) or not _is_first_seen(connection, hint):
+    if not is_news(connection, hint):
+        return
+    if not _is_first_seen(connection, hint) and not again:
         return
     known = customers.c.hinted_at
     oldest = case((known < hint.at, known), else_=literal(hint.at, known.type))

@@ -120,7 +120,7 @@ def _vanish(connection: Connection, look: StoredLook, run_id: str) -> None:
         )
         for row in connection.execute(query).all():
             hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), look.since)
-            take_up(connection, hint, run_id)
+            take_up(connection, hint, run_id, again=True)
 
 
 def _remember_as_holders(connection: Connection, look: StoredLook) -> None:

@@ -17,15 +17,17 @@ from sync.errors import (
 )
 from sync.jobs.codes import CodeLooks, LookRules
 from sync.ledger.codes import due, name_codes
+from sync.ledger.hints import take_up
 from sync.ledger.letters import open_letters
 from sync.ledger.planning import holding_of
 from sync.ledger.reconciling import held_of_code
 from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import assignments, codes, customers, holders
-from sync.model.event import Assigned
+from sync.model.event import Assigned, Hint
 from sync.model.holding import Code, HoldersPage
 from sync.model.planning import DAY, Price, Shop
 from sync.model.unassignment import Assignment
+from sync.model.window import Window
 from tests.inline import Inline
 
 WEEK = timedelta(days=7)
@@ -138,6 +140,24 @@ def test_whoever_vanished_is_taken_into_the_run_and_read_back_to_the_look_before
     assert seen.codes.vanished == 1
     (row,) = [row for row in looking.rows(customers) if row["customer_id"] == "cust_2"]
     assert (row["hinted_at"], row["selected_by"]) == (before, "run-2")
+    assert looking.hinted() == {"cust_2"}
+
+
+def test_whoever_vanished_is_read_though_a_webhook_that_told_of_it_was_followed_too_soon(looking):
+    looking.name("v_1")
+    looking.referrals.assign("v_1", 1, 2)
+    looking()
+    told = Hint("cust_2", "rh_v_1_002", looking.clock() + timedelta(seconds=30))
+    reading = RunProgress(looking.ledger, "run-0", looking.clock())
+    with looking.ledger.transaction() as connection:
+        take_up(connection, told, "run-0")
+    window = Window(looking.clock() - WEEK)
+    reading.window_read("cust_2", window, (), looking.clock(), looking.clock())
+    assert looking.hinted() == set()
+    looking.referrals.assign("v_1", 1)
+
+    looking()
+
     assert looking.hinted() == {"cust_2"}
 
 
