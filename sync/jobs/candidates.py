@@ -55,6 +55,7 @@ class Candidates:
             start.started_at,
             due=self._due,
             covered=source.codes,
+            lookback=parts.read_rules.lookback,
         )
 
     def gathered(self) -> RunProgress:

@@ -9,12 +9,13 @@ that: what happened after somebody was read lies behind the cursor, for the next
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, case, literal, null, select
+from sqlalchemy import Column, ColumnElement, and_, case, exists, literal, null, select
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.tables import customers, hints, project, unassignments
+from sync.ledger.tables import customers, hints, holders, project, unassignments
 from sync.model.event import Hint
+from sync.model.unassignment import CustomerId
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any hint: an index serves what is later than this, and not what is not null."""
@@ -53,11 +54,31 @@ def take_up(
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
 
 
+def is_awaited(connection: Connection, customer_id: CustomerId, since: datetime) -> bool:
+    """Tell that something after a time tells of an unassignment of a customer's, still unfound.
+
+    Lists of events may show it late, so that a read right after the news may come too soon.
+    """
+    told = select(hints.c.holder_id).where(
+        hints.c.customer_id == customer_id, hints.c.at >= since, ~_is_found(hints.c.holder_id)
+    )
+    vanished = select(holders.c.holder_id).where(
+        holders.c.customer_id == customer_id,
+        holders.c.vanished_at >= since,
+        ~_is_found(holders.c.holder_id),
+    )
+    return connection.execute(told.union_all(vanished).limit(1)).first() is not None
+
+
 def still_hinted(start: datetime) -> ColumnElement[datetime]:
     """Give what `customers.hinted_at` becomes after a read from `start` on to the end."""
     horizon = select(project.c.horizon).scalar_subquery()
     missed = and_(customers.c.hinted_at < start, customers.c.hinted_at >= horizon)
     return case((missed, customers.c.hinted_at), else_=null())
+
+
+def _is_found(holder_id: Column[str]) -> ColumnElement[bool]:
+    return exists().where(unassignments.c.holder_id == holder_id)
 
 
 def _is_first_seen(connection: Connection, hint: Hint) -> bool:

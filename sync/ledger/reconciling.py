@@ -60,7 +60,8 @@ class KnownOf:
 def vanished_without_event(ledger: Ledger, lookback: timedelta) -> Sequence[Vanished]:
     """Give who was missing at two looks at least one lookback apart, though the customer was read.
 
-    That read came after the first of the two looks, so the event would have been in it.
+    That read came one lookback after the first of the two looks, too: the event would have been in
+    it, though it may be listed late.
     """
     is_known = exists().where(unassignments.c.holder_id == holders.c.holder_id)
     query = (
@@ -81,7 +82,7 @@ def vanished_without_event(ledger: Ledger, lookback: timedelta) -> Sequence[Vani
         for row in rows
         if row.missed_at - row.vanished_at >= lookback
         and row.asked_at is not None
-        and row.asked_at >= row.vanished_at
+        and row.asked_at - row.vanished_at >= lookback
     ]
 
 

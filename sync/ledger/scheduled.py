@@ -1,13 +1,13 @@
 """Who is asked by the scheduled runs, in which order, and when each is due again."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, not_, or_, select, true, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.findings import Stored
-from sync.ledger.hints import EVER, still_hinted, take_up
+from sync.ledger.hints import EVER, is_awaited, still_hinted, take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.people import select_customers
@@ -31,6 +31,7 @@ class RunProgress(Progress):
             hold, how many reads failed in a row, and the time of the last one; without it, whoever
             was read longest ago is due first.
         covered: what the looks at codes follow needs no reads of its own.
+        lookback: an unassignment that news tells of may be listed so late, and is read for again.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class RunProgress(Progress):
         *,
         due: Callable[[int, int, datetime], float] | None = None,
         covered: bool = False,
+        lookback: timedelta | None = None,
     ) -> None:
         super().__init__(ledger, run_id, "run")
         self._started_at = started_at
         self._due = due or _at_once
         self._covered = covered
+        self._lookback = lookback
 
     def select_named(self, customer_ids: Sequence[CustomerId]) -> None:
         """Take customers into this run that a person named."""
@@ -151,7 +154,10 @@ class RunProgress(Progress):
         them = update(customers).where(customers.c.customer_id == customer_id)
         believed = customers.c.believed_at.is_not(None)
         seen = true() if holding else believed
-        connection.execute(them.values(seen=seen, due_at=self._due(holding, 0, now)))
+        due_at = self._due(holding, 0, now)
+        if self._lookback and is_awaited(connection, customer_id, now - self._lookback):
+            seen, due_at = true(), min(due_at, (now + self._lookback).timestamp())
+        connection.execute(them.values(seen=seen, due_at=due_at))
 
     def _take_all(self, who: ColumnElement[bool]) -> int:
         here = customers.c.gone_at.is_(None)

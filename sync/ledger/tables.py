@@ -194,6 +194,7 @@ hints = Table(
     Column("holder_id", PlainText, primary_key=True),
     Column("customer_id", PlainText, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Index("ix_hints_customer", "customer_id"),
     comment="hints that were taken up, so that each is followed once",
 )
 

@@ -24,47 +24,14 @@ from sync.ledger.reconciling import held_of_code
 from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import assignments, codes, customers, holders
 from sync.model.event import Assigned, Hint
-from sync.model.holding import Code, HoldersPage
+from sync.model.holding import Code
 from sync.model.planning import DAY, Price, Shop
-from sync.model.unassignment import Assignment
 from sync.model.window import Window
 from tests.inline import Inline
+from tests.jobs.on_a_ledger.referrals import Referrals
 
 WEEK = timedelta(days=7)
 PRICE = Price(stretch=100.0, longest=7 * DAY, sweep=30 * DAY, part=0.1)
-
-
-class Referrals:
-    """Voucherify's codes and who holds each; `errors` are raised in place of an answer."""
-
-    def __init__(self, clock):
-        self.clock = clock
-        self.held = {}
-        self.errors = {}
-        self.calls = []
-
-    def assign(self, voucher_id, *numbers):
-        self.held[voucher_id] = [self.holder(voucher_id, each) for each in numbers]
-
-    def holder(self, voucher_id, number):
-        return Assignment(
-            f"rh_{voucher_id}_{number:03}",
-            f"cust_{number}",
-            voucher_id,
-            None,
-            "camp_1",
-            "REFEREE",
-            self.clock() - WEEK,
-        )
-
-    def page(self, voucher_id, after):
-        assert after is None
-        self.calls.append(voucher_id)
-        if error := self.errors.get(voucher_id):
-            raise error
-        rows = sorted(self.held[voucher_id], key=lambda each: each.holder_id, reverse=True)
-        newest = rows[0].holder_id if rows else None
-        return HoldersPage(self.clock(), tuple(rows), len(rows), len(rows), newest, None)
 
 
 class Looking:

@@ -47,6 +47,7 @@ def _plan_customers() -> None:
         "backfill_customers",
         sa.Column("failed", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
+    op.create_index("ix_hints_customer", "hints", ["customer_id"])
     op.drop_index("ix_customers_selection", "customers")
     op.create_index("ix_customers_selection", "customers", ["selected_by", "due_at", "customer_id"])
     op.create_index("ix_customers_due", "customers", ["seen", "due_at", "customer_id"])

@@ -1,0 +1,82 @@
+"""Runs that look at codes and at nothing else: who is read, and when again."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync.jobs.parts import CodeParts
+from sync.jobs.run import run
+from sync.jobs.sources import CustomerSource
+from sync.ledger.letters import open_letters
+from sync.ledger.tables import customers, unassignments
+from sync.model.event import Unassigned
+from tests.jobs.on_a_ledger.referrals import Referrals
+
+CODES = CustomerSource("holders", codes=True)
+NAMES = ("v_1", "v_2", "v_3")
+
+
+class Friends:
+    """A shop whose three codes five friends hold each."""
+
+    def __init__(self, shop):
+        self.shop = shop
+        self.referrals = Referrals(shop.clock)
+        self.source = replace(CODES, code_ids=NAMES)
+        for each in NAMES:
+            self.referrals.assign(each, *range(5))
+
+    def __call__(self, **wait):
+        self.shop.clock.wait(**wait)
+        parts = self.shop.parts()
+        rules = self.shop.look_rules
+        return run(
+            replace(parts, codes=CodeParts(self.referrals, self.referrals, rules)), self.source
+        )
+
+    def asked(self):
+        asked = [who for who, *_ in self.shop.voucherify.asked]
+        self.shop.voucherify.asked.clear()
+        return asked
+
+    def found(self):
+        return [row["holder_id"] for row in self.shop.rows(unassignments)]
+
+
+@pytest.fixture
+def friends(shop):
+    return Friends(shop)
+
+
+def test_an_event_that_is_listed_after_its_customer_was_read_is_read_one_lookback_later(
+    friends, shop, unassignment, item
+):
+    friends()
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+    friends(minutes=5)
+    assert friends.asked() == ["cust_4"]
+    fact = unassignment(
+        "rh_v_1_004", customer_id="cust_4", unassigned_at=shop.clock() - timedelta(minutes=1)
+    )
+    late = replace(item("evcus_1", finding=Unassigned(fact)), at=fact.unassigned_at)
+    shop.voucherify.happens("cust_4", late)
+
+    friends(hours=2)
+
+    assert friends.found() == ["rh_v_1_004"]
+    assert open_letters(shop.ledger) == []
+    friends.asked()
+    assert [friends(hours=2) and friends.asked() for _ in range(3)] == [[], [], []]
+    assert [row["seen"] for row in shop.rows(customers)] == [False]
+
+
+def test_whom_no_event_explains_is_read_for_a_lookback_and_then_is_a_letter(friends, shop):
+    friends()
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+
+    asked = [friends(minutes=30) and friends.asked() for _ in range(12)]
+
+    assert {who for each in asked[1:4] for who in each} == {"cust_4"}
+    assert asked[4:] == [[]] * 8
+    assert [letter.kind for letter in open_letters(shop.ledger)] == ["holder"]
