@@ -38,6 +38,7 @@ from sync.ledger.codes import (
     remembered_holders,
     store_code_gone,
     store_failed,
+    uncover_codes,
 )
 from sync.ledger.ledger import Ledger
 from sync.ledger.looks import StoredLook, store_look
@@ -199,6 +200,7 @@ class CodeLooks:
             self._count(left=1)
             if self._done.forbidden is None:
                 self._done = replace(self._done, forbidden=error)
+                uncover_codes(self._ledger)
             self._cancel()
         except HoldersyncError as error:
             self._count(left=1)

@@ -159,7 +159,7 @@ def _priced(  # noqa: PLR0917 - all of it is what a price rests on
     before: Planned | None,
     at: float,
 ) -> Planned:
-    mark_seen(ledger, covered=source.codes)
+    mark_seen(ledger, at, rules.longest.total_seconds(), covered=source.codes)
     shop = before.shop if before else Shop()
     found = price(
         demand_of(ledger, source, shop),

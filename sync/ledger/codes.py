@@ -30,7 +30,7 @@ from sync.ledger.findings import open_letter
 from sync.ledger.hints import EVER
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
-from sync.ledger.planning import is_held
+from sync.ledger.planning import NOT_COVERED_AFTER, is_held
 from sync.ledger.tables import assignments, codes, holders
 from sync.model.holding import Code
 from sync.model.planning import CodeHistory
@@ -208,6 +208,13 @@ def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: date
             these = codes.c.voucher_id.in_(voucher_ids[start : start + AT_ONCE])
             later = {"due_at": until.timestamp(), "hinted_at": None, "doubted": True}
             connection.execute(update(codes).where(these).values(later))
+
+
+def uncover_codes(ledger: Ledger) -> None:
+    """Let the holders of all codes be followed one by one: their lists may not be read any more."""
+    with ledger.transaction() as connection:
+        well = codes.c.failures < NOT_COVERED_AFTER
+        connection.execute(update(codes).where(well).values(failures=NOT_COVERED_AFTER))
 
 
 def still_hinted(began: datetime) -> ColumnElement[datetime]:

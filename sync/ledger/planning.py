@@ -1,6 +1,6 @@
 """What the planner keeps between runs: what a look is worth, the shop's rate, calls saved up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from sync.model.planning import CodeHistory, Price, Shop
 from sync.model.unassignment import CustomerId
 
 AT_ONCE = 5_000
+VALUES_AT_ONCE = 500
+MARKED_AT_ONCE = 50
 NOT_COVERED_AFTER = 3
 """Failed looks in a row after which a code's holders are read one by one."""
 
@@ -152,18 +154,24 @@ def mend_due(ledger: Ledger, at: float, longest: float) -> None:
             connection.execute(update(customers).where(odd).values(due_at=at))
 
 
-def mark_seen(ledger: Ledger, *, covered: bool) -> None:
+def mark_seen(ledger: Ledger, at: float, within: float, *, covered: bool) -> None:
     """Let everybody be followed who is known to hold something; `covered` as for `holding_of`.
 
-    Reads do so one by one; this is for what was learned elsewhere, or under other settings.
+    Reads do so one by one; this is for what was learned elsewhere, or under other settings, or was
+    covered until now. They are due one after the other from `at` on, `within` so many seconds: as
+    many as a campaign has would keep all others waiting.
     """
-    holding = select(assignments.c.customer_id).where(is_held(covered=covered))
+    followed = exists().where(
+        customers.c.customer_id == assignments.c.customer_id,
+        or_(customers.c.seen.is_(True), customers.c.gone_at.is_not(None)),
+    )
+    new = select(assignments.c.customer_id).where(is_held(covered=covered), ~followed).distinct()
     with ledger.transaction() as connection:
-        connection.execute(
-            update(customers)
-            .where(customers.c.seen.is_(False), customers.c.customer_id.in_(holding))
-            .values(seen=True)
-        )
+        people = connection.execute(new.order_by(assignments.c.customer_id)).scalars().all()
+        size = max(MARKED_AT_ONCE, len(people) // MARKED_AT_ONCE)
+        for start in range(0, len(people), size):
+            marks = {"seen": True, "due_at": at + within * start / len(people)}
+            _mark(connection, people[start : start + size], marks)
 
 
 def holding_of(connection: Connection, customer_id: CustomerId, *, covered: bool) -> int:
@@ -183,16 +191,38 @@ def is_held(*, covered: bool) -> ColumnElement[bool]:
     if not covered:
         return held
     looked_at = exists().where(codes.c.voucher_id == assignments.c.voucher_id, is_looked_at())
-    return and_(held, ~looked_at)
+    return and_(held, ~looked_at, ~_is_past())
 
 
 def is_looked_at() -> ColumnElement[bool]:
-    """Tell which codes are looked at, so that nobody needs to be asked for their holders."""
+    """Tell which codes are looked at, so that nobody needs to be asked for their holders.
+
+    A code whose deletion is doubted tells nothing, for as long as that takes.
+    """
     return and_(
         codes.c.gone_at.is_(None),
+        codes.c.doubted.is_(False),
         codes.c.looked_at.is_not(None),
         codes.c.failures < NOT_COVERED_AFTER,
     )
+
+
+def _is_past() -> ColumnElement[bool]:
+    """Tell which assignments no event can end any more: who held a deleted code was read since."""
+    reader = customers.alias("reader")
+    return exists().where(
+        codes.c.voucher_id == assignments.c.voucher_id,
+        reader.c.customer_id == assignments.c.customer_id,
+        reader.c.asked_at > codes.c.gone_at,
+    )
+
+
+def _mark(connection: Connection, people: Sequence[str], marks: Mapping[str, bool | float]) -> None:
+    for start in range(0, len(people), VALUES_AT_ONCE):
+        rows = [{"customer_id": each, **marks} for each in people[start : start + VALUES_AT_ONCE]]
+        statement = insert_into(connection, customers).values(rows)
+        key = [customers.c.customer_id]
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
 
 
 def _pairs(ledger: Ledger, query: Select[Any]) -> list[tuple[float, float]]:

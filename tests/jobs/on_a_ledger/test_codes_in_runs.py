@@ -1,10 +1,12 @@
 """Runs that look at codes and at nothing else: who is read, and when again."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from sync.errors import CodeGoneError, PermissionRefusedError, UnreadableError
 from sync.jobs.parts import CodeParts
 from sync.jobs.run import run
 from sync.jobs.sources import CustomerSource
@@ -80,3 +82,47 @@ def test_whom_no_event_explains_is_read_for_a_lookback_and_then_is_a_letter(frie
     assert {who for each in asked[1:4] for who in each} == {"cust_4"}
     assert asked[4:] == [[]] * 8
     assert [letter.kind for letter in open_letters(shop.ledger)] == ["holder"]
+
+
+ODD = UnreadableError("odd", signature="holders")
+GONE = CodeGoneError("gone", signature="404 not_found")
+
+
+@pytest.mark.parametrize(
+    ("errors", "holders"),
+    [
+        ({"v_1": ODD}, 5),
+        (dict.fromkeys(NAMES, PermissionRefusedError("not allowed")), 7),
+    ],
+)
+def test_whoever_holds_what_can_not_be_looked_at_is_read_one_by_one(friends, errors, holders):
+    friends.referrals.assign("v_3", 5, 6)
+    friends()
+    friends.referrals.errors = errors
+
+    asked = {who for _ in range(40) for who in friends(hours=6) and friends.asked()}
+
+    assert len(asked) == holders
+
+
+def test_whoever_holds_a_code_whose_deletion_is_doubted_is_read_one_by_one(friends):
+    names = [f"v_{each}" for each in range(8)]
+    friends.source = replace(CODES, code_ids=names)
+    for number, each in enumerate(names):
+        friends.referrals.assign(each, number)
+    friends()
+    friends.referrals.errors = dict.fromkeys(names[:6], GONE)
+
+    asked = {who for _ in range(40) for who in friends(hours=6) and friends.asked()}
+
+    assert asked == {f"cust_{each}" for each in range(6)}
+
+
+def test_whoever_held_a_deleted_code_is_read_once_more_and_not_for_ever(friends):
+    friends.referrals.assign("v_1", *range(10, 14))
+    friends()
+    friends.referrals.errors["v_1"] = GONE
+
+    asked = Counter(who for _ in range(80) for who in friends(hours=6) and friends.asked())
+
+    assert asked == {f"cust_{each}": 1 for each in range(10, 14)}
