@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sync.jobs.gone import OnCustomerGone, derived, what_follows
 from sync.ledger.ledger import Ledger
 from sync.ledger.letters import Letter, accept_event, change_reason, revive_delivery
-from sync.ledger.reconciling import assignment_of, held_of_code
+from sync.ledger.reconciling import assignment_of, held_of_code, is_back, is_explained
 from sync.ledger.scheduled import RunProgress
 from sync.model.event import Finding, Invalid, Unassigned
 from sync.model.unassignment import Assignment, CustomerId
@@ -16,6 +16,7 @@ from sync.model.window import Window
 from sync.voucherify.wire import Asked, read_item
 
 CLOSED_MEANWHILE = "was closed by somebody else meanwhile"
+EXPLAINED = "is explained by now, so there is nothing to do"
 SINCE_EVER = Window(datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -55,12 +56,8 @@ def retry(
                 return _retry_event(ledger, letter, rules, run_id, now())
             case "customer":
                 return _retry_customer(ledger, letter, rules, run_id, now())
-            case "holder":
-                held = assignment_of(ledger, letter.holder_id or "")
-                return _retry_held(ledger, letter, [held] if held else [], rules, run_id, now())
-            case "code":
-                held_all = held_of_code(ledger, letter.key.removeprefix("code:"))
-                return _retry_held(ledger, letter, held_all, rules, run_id, now())
+            case "holder" | "code":
+                return _retry_held(ledger, letter, rules, run_id, now())
 
     return tuple(one(letter) for letter in letters)
 
@@ -101,15 +98,17 @@ def _retry_customer(
     return Retried(letter.number, True, text)
 
 
-def _retry_held(  # noqa: PLR0917 - what every retry is given, and what it is about
-    ledger: Ledger,
-    letter: Letter,
-    held: Sequence[Assignment],
-    rules: RetryRules,
-    run_id: str,
-    now: datetime,
+def _retry_held(
+    ledger: Ledger, letter: Letter, rules: RetryRules, run_id: str, now: datetime
 ) -> Retried:
-    """Unassign what no event tells of, if a person wants that; else leave the letter open."""
+    """Unassign what no event tells of, if a person wants that; else leave the letter open.
+
+    One about what was found again, or what an event told of after all, has nothing to be done.
+    """
+    settled, held = _state_of(ledger, letter)
+    if settled:
+        is_mine = accept_event(ledger, letter, (), run_id, now)
+        return Retried(letter.number, True, EXPLAINED if is_mine else CLOSED_MEANWHILE)
     if rules.on_gone != "unassign" or not held:
         return Retried(letter.number, False, letter.reason)
     why = "code_gone" if letter.kind == "code" else "vanished"
@@ -123,3 +122,13 @@ def _retry_held(  # noqa: PLR0917 - what every retry is given, and what it is ab
     return Retried(
         letter.number, True, f"{len(found)} assignments are ended; the next run delivers that"
     )
+
+
+def _state_of(ledger: Ledger, letter: Letter) -> tuple[bool, Sequence[Assignment]]:
+    """Tell whether a letter is settled, and give the assignments that it is about."""
+    if letter.kind == "code":
+        voucher_id = letter.key.removeprefix("code:")
+        return is_back(ledger, voucher_id), held_of_code(ledger, voucher_id)
+    holder_id = letter.holder_id or ""
+    held = assignment_of(ledger, holder_id)
+    return is_explained(ledger, holder_id), [held] if held else []

@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.findings import open_letter
+from sync.ledger.findings import open_letter, store_letter
 from sync.ledger.hints import EVER
 from sync.ledger.ledger import Ledger
-from sync.ledger.listing import Listing, save_listing
+from sync.ledger.listing import ANEW_AFTER, Listing, save_listing
 from sync.ledger.planning import NOT_COVERED_AFTER, is_held
-from sync.ledger.tables import assignments, codes, holders
+from sync.ledger.tables import assignments, codes, dead_letters, holders
 from sync.model.holding import Code
 from sync.model.planning import CodeHistory
 from sync.model.unassignment import CampaignId, HolderId, VoucherId
@@ -65,19 +65,27 @@ def name_codes(
 ) -> None:
     """Make codes known; one that was gone and is named again is there again.
 
-    `listing` is how far the list was read, if it names them.
+    `listing` is how far the list was read, if it names them. Without one a person does, in each
+    run, so those are looked for once in a while.
     """
+    long_gone = and_(codes.c.gone_at.is_not(None), codes.c.due_at <= now.timestamp())
+    here: dict[str, Any] = {"gone_at": case((long_gone, null()), else_=codes.c.gone_at)}
+    if listing is not None:
+        at_once = case((codes.c.gone_at.is_(None), codes.c.due_at), else_=0.0)
+        here = {"gone_at": None, "due_at": at_once, "listed_at": now}
     with ledger.transaction() as connection:
         for each in dict.fromkeys(named):
             told = {"code": each.code, "campaign_id": each.campaign_id}
-            known = {name: value for name, value in told.items() if value is not None}
-            marks = known | ({"listed_at": now, "gone_at": None} if listing else {})
-            statement = insert_into(connection, codes).values(voucher_id=each.voucher_id, **marks)
-            key = [codes.c.voucher_id]
-            if marks:
-                upsert = statement.on_conflict_do_update(index_elements=key, set_=marks)
-            else:
-                upsert = statement.on_conflict_do_nothing()
+            marks: dict[str, Any] = {
+                name: value for name, value in told.items() if value is not None
+            }
+            row = marks if listing is None else marks | {"listed_at": now}
+            statement = insert_into(connection, codes).values(voucher_id=each.voucher_id, **row)
+            upsert = statement.on_conflict_do_update(
+                index_elements=[codes.c.voucher_id],
+                set_=marks | here,
+                where=None if row else long_gone,
+            )
             connection.execute(upsert)
         if listing is not None:
             save_listing(connection, listing, "codes")
@@ -167,9 +175,18 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
 
     Nobody is taken off by it one by one: no event tells of that, and a person decides.
     """
+    key = f"code:{code.voucher_id}"
     with ledger.transaction() as connection:
         mine = codes.c.voucher_id == code.voucher_id
-        gone = {"gone_at": now, "hinted_at": None, "failures": 0, "doubted": False}
+        told_at = _told_at(connection, key)
+        is_news = told_at is None or (code.looked_at is not None and code.looked_at > told_at)
+        gone = {
+            "gone_at": now if is_news else told_at,
+            "due_at": (now + ANEW_AFTER).timestamp(),
+            "hinted_at": None,
+            "failures": 0,
+            "doubted": False,
+        }
         connection.execute(update(codes).where(mine).values(gone))
         held = connection.execute(
             select(func.count()).where(
@@ -184,7 +201,8 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
             "HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign them all, or discard"
         )
         fields = {"found_at": now, "found_by": run_id}
-        return open_letter(connection, f"code:{code.voucher_id}", "code", reason, **fields)
+        write = open_letter if is_news else store_letter
+        return write(connection, key, "code", reason, **fields)
 
 
 def is_there() -> ColumnElement[bool]:
@@ -226,6 +244,11 @@ def _hinted(now: datetime) -> ColumnElement[bool]:
     """Tell which hints are to be followed: where looks failed, when the next one is due."""
     again = or_(codes.c.failures == 0, codes.c.due_at <= now.timestamp())
     return and_(HINTED, again)
+
+
+def _told_at(connection: Connection, key: str) -> datetime | None:
+    query = select(dead_letters.c.found_at).where(dead_letters.c.key == key)
+    return connection.execute(query).scalar()
 
 
 def _in_order(

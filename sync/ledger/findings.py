@@ -163,6 +163,7 @@ def _store_assignment(connection: Connection, known: Assignment) -> None:
     }
     if insert_new(connection, assignments, values):
         _name_code(connection, known)
+        _find_code(connection, known)
 
 
 def _name_code(connection: Connection, told: Assignment | Unassignment) -> None:
@@ -170,6 +171,12 @@ def _name_code(connection: Connection, told: Assignment | Unassignment) -> None:
     if told.role == "REFEREE":
         code = {"code": told.code, "campaign_id": told.campaign_id}
         insert_new(connection, codes, {"voucher_id": told.voucher_id, **code})
+
+
+def _find_code(connection: Connection, known: Assignment) -> None:
+    """Take a code that somebody was given since it was gone for one that is there."""
+    again = and_(codes.c.voucher_id == known.voucher_id, codes.c.gone_at < known.assigned_at)
+    connection.execute(update(codes).where(again).values(gone_at=None, due_at=0.0))
 
 
 def _store_event_letter(

@@ -175,6 +175,25 @@ def write_holder_letters(
     return new
 
 
+def is_explained(ledger: Ledger, holder_id: str) -> bool:
+    """Tell whether somebody who had vanished was found again, or an event tells of the end."""
+    back = select(holders.c.holder_id).where(
+        holders.c.holder_id == holder_id, holders.c.vanished_at.is_(None)
+    )
+    ended = select(unassignments.c.holder_id).where(unassignments.c.holder_id == holder_id)
+    with ledger.read_only() as connection:
+        return connection.execute(back.union_all(ended).limit(1)).first() is not None
+
+
+def is_back(ledger: Ledger, voucher_id: str) -> bool:
+    """Tell whether a code that was said to be deleted was found again."""
+    found = select(codes.c.voucher_id).where(
+        codes.c.voucher_id == voucher_id, codes.c.gone_at.is_(None)
+    )
+    with ledger.read_only() as connection:
+        return connection.execute(found).first() is not None
+
+
 def assignment_of(ledger: Ledger, holder_id: str) -> Assignment | None:
     """Give what is known of one assignment; None if nothing is."""
     found = _assignments(ledger, select(assignments).where(assignments.c.holder_id == holder_id))

@@ -7,12 +7,16 @@ from datetime import timedelta
 import pytest
 
 from sync.errors import CodeGoneError, PermissionRefusedError, UnreadableError
+from sync.jobs.letters import EXPLAINED, RetryRules, retry
 from sync.jobs.parts import CodeParts
 from sync.jobs.run import run
 from sync.jobs.sources import CustomerSource
-from sync.ledger.letters import open_letters
+from sync.ledger.codes import name_codes
+from sync.ledger.letters import discard, open_letters
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import customers, unassignments
-from sync.model.event import Unassigned
+from sync.model.event import Assigned, Unassigned
+from sync.model.holding import Code
 from tests.jobs.on_a_ledger.referrals import Referrals
 
 CODES = CustomerSource("holders", codes=True)
@@ -126,3 +130,84 @@ def test_whoever_held_a_deleted_code_is_read_once_more_and_not_for_ever(friends)
     asked = Counter(who for _ in range(80) for who in friends(hours=6) and friends.asked())
 
     assert asked == {f"cust_{each}": 1 for each in range(10, 14)}
+
+
+def retried(shop):
+    (letter,) = open_letters(shop.ledger)
+    rules = RetryRules(lenient=False, on_gone="unassign")
+    return retry(shop.ledger, [letter], rules, "retry-1", shop.clock)
+
+
+def test_a_letter_about_somebody_who_is_back_unassigns_nobody(friends, shop):
+    friends()
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+    for _ in range(6):
+        friends(hours=1)
+    friends.referrals.assign("v_1", *range(5))
+    friends(hours=1)
+
+    (done,) = retried(shop)
+
+    assert (done.closed, done.text) == (True, EXPLAINED)
+    assert friends.found() == []
+
+
+def test_a_letter_about_somebody_whose_event_came_late_changes_nothing(friends, shop, unassignment):
+    friends()
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+    for _ in range(6):
+        friends(hours=1)
+    fact = unassignment("rh_v_1_004", customer_id="cust_4", unassigned_at=shop.clock())
+    reading = RunProgress(shop.ledger, "run-0", shop.clock())
+    reading.page_read("cust_4", [Unassigned(fact)], None, shop.clock())
+
+    (done,) = retried(shop)
+
+    assert (done.closed, done.text) == (True, EXPLAINED)
+    assert [row["event_id"] for row in shop.rows(unassignments)] == [fact.event_id]
+
+
+def test_a_letter_about_a_deleted_code_that_is_there_again_unassigns_nobody(friends, shop):
+    friends()
+    friends.referrals.errors["v_1"] = GONE
+    friends(hours=1)
+    friends.referrals.errors.clear()
+    friends(hours=24 * 8)
+    friends(hours=1)
+
+    (done,) = retried(shop)
+
+    assert (done.closed, done.text) == (True, EXPLAINED)
+    assert friends.found() == []
+
+
+def test_a_code_that_somebody_was_given_since_it_was_gone_is_looked_at_again(
+    friends, shop, assignment
+):
+    friends.source = CODES
+    name_codes(shop.ledger, [Code(each, None, None) for each in NAMES], shop.clock())
+    friends()
+    friends.referrals.errors["v_1"] = GONE
+    friends(hours=1)
+    friends.referrals.errors.clear()
+    given = assignment("rh_new", voucher_id="v_1", assigned_at=shop.clock() + timedelta(hours=1))
+    reading = RunProgress(shop.ledger, "run-0", shop.clock())
+    reading.page_read("cust_1", [Assigned(given)], None, shop.clock())
+    friends.referrals.calls.clear()
+
+    friends(hours=2)
+
+    assert "v_1" in friends.referrals.calls
+
+
+def test_a_person_who_discarded_the_letter_of_a_deleted_code_hears_of_it_no_more(friends, shop):
+    friends()
+    friends.referrals.errors["v_1"] = GONE
+    friends(hours=1)
+    discard(shop.ledger, [letter.number for letter in open_letters(shop.ledger)], shop.clock())
+    friends.referrals.calls.clear()
+
+    told = [friends(hours=24).exit_code for _ in range(30)]
+
+    assert (set(told), open_letters(shop.ledger)) == ({0}, [])
+    assert 3 <= friends.referrals.calls.count("v_1") <= 5
