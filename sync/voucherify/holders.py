@@ -1,7 +1,8 @@
 """List Member's Holders: who holds a referral code at this moment, page by page.
 
 Only friends (REFEREE) are asked for. That this filter works is not proven: rows of other roles are
-left out on our side, and where Voucherify refuses the filter it is sent no more.
+left out on our side, where Voucherify refuses the filter it is sent no more, and until it let a
+friend pass, its silence is held against the list without it.
 Source: Voucherify documentation, "List Referral Code Holders" (GET
 /v1/referrals/members/{id}/holders), which requires `total` and `has_more`, and "Fetching Data",
 whose example says that there is more behind two rows of two.
@@ -20,6 +21,7 @@ from sync.voucherify.shapes import Held, is_text, parsed
 
 FRIEND = "REFEREE"
 ONLY_FRIENDS = ("filters[holder_role][conditions][$is][0]", FRIEND)
+FIRST = (("limit", str(PAGE_SIZE)), ("order", "-id"))
 UNREADABLE = "holders"
 BAD_REQUEST = "400 "
 
@@ -38,6 +40,7 @@ class HolderReader:
     def __init__(self, client: VoucherifyClient) -> None:
         self._client = client
         self._filters: tuple[tuple[str, str], ...] = (ONLY_FRIENDS,)
+        self._lets_pass = False
 
     def page(self, voucher_id: VoucherId, after: str | None) -> HoldersPage:
         """Read the page behind the holder `after`, or the first one; at most 100 rows.
@@ -53,9 +56,14 @@ class HolderReader:
         try:
             reply = self._ask(voucher_id, after)
         except RefusedError as error:
+            if after is not None:
+                # What is not found may be the holder to go on from: nothing follows for the code.
+                raise
             raise code_gone_or(error, voucher_id) from error
         listed = _listed(reply.body)
         held = [_read(row, voucher_id) for row in listed.rows]
+        if after is None and self._is_doubtful(held):
+            reply, listed, held = self._without_filter(voucher_id, reply, listed, held)
         ids = [each.holder_id for each in held]
         if len(set(ids)) < len(ids):
             msg = "name one of them twice"
@@ -69,9 +77,25 @@ class HolderReader:
             next_after=_next(listed, ids, after),
         )
 
+    def _is_doubtful(self, held: Sequence[Assignment]) -> bool:
+        """Tell that nobody came through a filter that let nobody pass yet."""
+        self._lets_pass = self._lets_pass or any(each.role == FRIEND for each in held)
+        return bool(self._filters) and not self._lets_pass
+
+    def _without_filter(
+        self, voucher_id: VoucherId, reply: Reply, listed: _Listed, held: list[Assignment]
+    ) -> tuple[Reply, _Listed, list[Assignment]]:
+        """Give the list as it is without the filter, if that has friends; else as it was."""
+        other = self._client.get(_path(voucher_id), FIRST)
+        all_listed = _listed(other.body)
+        everybody = [_read(row, voucher_id) for row in all_listed.rows]
+        if not any(each.role == FRIEND for each in everybody):
+            return reply, listed, held
+        self._filters = ()
+        return other, all_listed, everybody
+
     def _ask(self, voucher_id: VoucherId, after: str | None) -> Reply:
-        path = ("referrals", "members", voucher_id, "holders")
-        query = [("limit", str(PAGE_SIZE)), ("order", "-id")]
+        path, query = _path(voucher_id), list(FIRST)
         if after is not None:
             query.append(("starting_after_id", after))
         filters = self._filters
@@ -83,6 +107,10 @@ class HolderReader:
         reply = self._client.get(path, query)
         self._filters = ()
         return reply
+
+
+def _path(voucher_id: VoucherId) -> tuple[str, ...]:
+    return ("referrals", "members", voucher_id, "holders")
 
 
 def _listed(body: object) -> _Listed:

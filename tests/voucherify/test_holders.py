@@ -58,10 +58,10 @@ def listed(*rows, **changes):
 
 @pytest.fixture
 def page(project):
-    """Read the page that the project answers."""
+    """Read the page that the project answers; so many times, if the filter is doubted."""
 
-    def read(body, after=None):
-        project.answers(body, path=PATH)
+    def read(body, after=None, times=1):
+        project.answers(body, path=PATH, times=times)
         return HolderReader(project.client).page(CODE, after)
 
     return read
@@ -93,7 +93,7 @@ def test_a_row_is_an_assignment_whose_code_is_not_told(page):
 
 
 def test_the_newest_friends_are_asked_for_first(page, project):
-    page(listed())
+    page(listed(row()))
     page(listed(), after="rh_7")
 
     asked = {"limit": "100", "order": "-id", ROLE: "REFEREE"}
@@ -112,7 +112,7 @@ def test_rows_of_other_roles_are_counted_and_not_given(page, role):
 
 
 def test_a_code_that_nobody_holds_has_no_newest(page):
-    found = page(listed())
+    found = page(listed(), times=2)
 
     assert (found.assignments, found.newest, found.next_after) == ((), None, None)
 
@@ -210,7 +210,7 @@ def test_an_empty_page_is_the_last_whatever_it_says(page):
     end = listed(total=2, has_more=True, more_starting_after="rh_1")
 
     assert page(end, after="rh_8").next_after is None
-    assert page(end).next_after is None
+    assert page(end, times=2).next_after is None
 
 
 def test_two_rows_of_two_are_all_though_there_be_more(page):
@@ -315,7 +315,7 @@ def test_a_request_that_is_bad_without_the_filter_too_does_not_give_up_the_filte
     project.answers(BAD, status=400, path=PATH, times=2)
     with pytest.raises(RefusedError, match="400 invalid_query_params"):
         reader.page(CODE, None)
-    project.answers(listed(), path=PATH)
+    project.answers(listed(row()), path=PATH)
 
     reader.page(CODE, None)
 
@@ -365,3 +365,31 @@ def test_whatever_comes_is_a_page_of_this_code_or_told(body, after):
         assert all(each.voucher_id == CODE for each in found.assignments)
         assert found.next_after is None or found.next_after != after
         assert found.next_after is None or body["has_more"] is True
+
+
+def test_a_404_behind_the_first_page_says_nothing_of_the_code(project):
+    project.answers(NOT_FOUND, status=404, path=PATH)
+
+    with pytest.raises(RefusedError) as refused:
+        HolderReader(project.client).page(CODE, "rh_9")
+
+    assert not isinstance(refused.value, CodeGoneError)
+
+
+def test_a_filter_that_lets_nobody_pass_is_held_against_the_list_without_it(project):
+    project.answers(listed(), path=PATH)
+    project.answers(listed(row()), path=PATH)
+    project.answers(listed(row()), path=PATH)
+    reader = HolderReader(project.client)
+
+    assert [ids(reader.page(CODE, None)) for _ in range(2)] == [["rh_1"], ["rh_1"]]
+    assert [ROLE in each.params for each in project.requests] == [True, False, False]
+
+
+def test_a_code_that_no_friend_holds_is_asked_for_twice_until_the_filter_let_somebody_pass(project):
+    for body in (listed(), listed(row(holder_role="OWNER")), listed(row()), listed()):
+        project.answers(body, path=PATH)
+    reader = HolderReader(project.client)
+
+    assert [ids(reader.page(CODE, None)) for _ in range(3)] == [[], ["rh_1"], []]
+    assert [ROLE in each.params for each in project.requests] == [True, False, True, True]
