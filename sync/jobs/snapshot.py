@@ -3,7 +3,8 @@
 The list comes newest first. Where its total and its newest holder are what they were, nothing else
 is read; nor where it only grew at its top by as many as its total says. That rests on ids that rise
 with time, which is measured and not promised: so the whole list is walked all the same once the
-last walk is older than HOLDERSYNC_MAX_STALENESS, and always where ids were seen not to rise.
+last walk is older than HOLDERSYNC_MAX_STALENESS, and always where ids were seen not to rise or the
+first page does not begin with its newest.
 A walk counts only when it was read to its end and agrees with its own total: a list that was half
 read, or that changed while it was read, makes nobody vanish.
 """
@@ -78,7 +79,7 @@ def grown_by(code: DueCode, first: HoldersPage) -> int | None:
     if code.total is None or code.newest is None or first.rows != len(first.assignments):
         return None
     ids = [each.holder_id for each in first.assignments]
-    if code.newest not in ids:
+    if code.newest not in ids or not _begins_with_newest(first):
         return None
     grown = ids.index(code.newest)
     return grown if first.total == code.total + grown else None
@@ -103,6 +104,10 @@ def compared(
         missing=tuple(sorted(away - now)),
         back=tuple(sorted(away & now)),
     )
+
+
+def _begins_with_newest(page: HoldersPage) -> bool:
+    return page.assignments[0].assigned_at >= page.assignments[-1].assigned_at
 
 
 def _walked(

@@ -1,5 +1,6 @@
 """Who vanished from a code, from two looks at its list of holders."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_list_with_the_same_total_and_newest_is_read_no_further():
     seen = look(listed, code(total=9, newest=9), walk=False)
 
     assert (seen.walked, seen.holders, seen.calls, listed.calls) == (False, (), 1, 1)
+
+
+def test_a_list_that_does_not_begin_with_its_newest_is_read_to_its_end():
+    listed = Listed(range(1, 10))
+    listed.holders = [
+        replace(each, assigned_at=NOW - WEEK + timedelta(hours=place))
+        for place, each in enumerate(listed.holders)
+    ]
+
+    seen = look(listed, code(total=9, newest=9), walk=False)
+
+    assert (seen.walked, len(seen.holders)) == (True, 9)
 
 
 def test_a_list_that_only_grew_at_its_top_is_read_no_further_and_the_new_ones_appear():
