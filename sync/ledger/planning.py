@@ -155,7 +155,9 @@ def mend_due(ledger: Ledger, at: float, longest: float) -> None:
 
 
 def mark_seen(ledger: Ledger, at: float, within: float, *, covered: bool) -> None:
-    """Let everybody be followed who is known to hold something; `covered` as for `holding_of`.
+    """Let everybody be followed who is known, or believed by the CRM, to hold something.
+
+    `covered` is as for `holding_of`.
 
     Reads do so one by one; this is for what was learned elsewhere, or under other settings, or was
     covered until now. They are due one after the other from `at` on, `within` so many seconds: as
@@ -165,9 +167,13 @@ def mark_seen(ledger: Ledger, at: float, within: float, *, covered: bool) -> Non
         customers.c.customer_id == assignments.c.customer_id,
         or_(customers.c.seen.is_(True), customers.c.gone_at.is_not(None)),
     )
-    new = select(assignments.c.customer_id).where(is_held(covered=covered), ~followed).distinct()
+    holding = select(assignments.c.customer_id).where(is_held(covered=covered), ~followed)
+    believed = select(customers.c.customer_id).where(
+        customers.c.believed_at.is_not(None), customers.c.gone_at.is_(None), ~customers.c.seen
+    )
     with ledger.transaction() as connection:
-        people = connection.execute(new.order_by(assignments.c.customer_id)).scalars().all()
+        new = connection.execute(holding.union(believed)).scalars()
+        people = sorted(new)
         size = max(MARKED_AT_ONCE, len(people) // MARKED_AT_ONCE)
         for start in range(0, len(people), size):
             marks = {"seen": True, "due_at": at + within * start / len(people)}

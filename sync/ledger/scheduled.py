@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from sync.ledger.findings import Stored
@@ -151,13 +151,14 @@ class RunProgress(Progress):
 
     def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
         holding = holding_of(connection, customer_id, covered=self._covered)
-        them = update(customers).where(customers.c.customer_id == customer_id)
-        believed = customers.c.believed_at.is_not(None)
-        seen = true() if holding else believed
-        due_at = self._due(holding, 0, now)
+        this = customers.c.customer_id == customer_id
+        believed = connection.execute(select(customers.c.believed_at).where(this)).scalar()
+        # What a CRM believes is one assignment at the least, whatever else is known.
+        seen = max(holding, int(believed is not None))
+        due_at = self._due(seen, 0, now)
         if self._lookback and is_awaited(connection, customer_id, now - self._lookback):
-            seen, due_at = true(), min(due_at, (now + self._lookback).timestamp())
-        connection.execute(them.values(seen=seen, due_at=due_at))
+            seen, due_at = 1, min(due_at, (now + self._lookback).timestamp())
+        connection.execute(update(customers).where(this).values(seen=bool(seen), due_at=due_at))
 
     def _take_all(self, who: ColumnElement[bool]) -> int:
         here = customers.c.gone_at.is_(None)

@@ -129,7 +129,7 @@ def test_their_own_list_lets_nobody_count_as_followed_by_looks_at_codes(ledger, 
 
     store_believed(ledger, [BY_ID], now)
 
-    assert [row["seen"] for row in rows(ledger, customers)] == [True]
+    assert [row["believed_at"] for row in rows(ledger, customers)] == [now]
 
 
 @pytest.mark.usefixtures("asking")
