@@ -183,15 +183,19 @@ class Candidates:
         hinted = self._reading.select_hinted()
         if parts.collect_rules.gone_at_most:
             hinted += self._reading.select_doubted()
+        said_gone = self._said_gone(self._turn) if source.codes else 0
+        taken = planning.chosen(parts.ledger, source, self._turn, hinted=hinted + said_gone)
         if source.codes:
-            hinted += count_hinted(parts.ledger, parts.now())
-        taken = planning.chosen(parts.ledger, source, self._turn, hinted=hinted)
-        if source.codes:
-            self._look(self._turn, taken.codes)
+            self._look(self._turn, taken.codes, said_gone)
             self._reading.select_hinted()
         self._reading.select_next(taken.holding, taken.others, listed=source.lists)
 
-    def _look(self, turn: planning.Turn, at_most: int) -> None:
+    def _said_gone(self, turn: planning.Turn) -> int:
+        """Count the codes that are said to be deleted: at most for half the calls of a run."""
+        count = count_hinted(self._parts.ledger, self._parts.now())
+        return min(count, max(1, turn.allowance // 2))
+
+    def _look(self, turn: planning.Turn, at_most: int, said_gone: int) -> None:
         """Look at codes; what ends more than that is raised once it is accounted for."""
         parts = self._parts
         looks = CodeLooks(
@@ -212,6 +216,7 @@ class Candidates:
             parts.start.run_id,
             parts.start.started_at,
             doubted=parts.codes.rules.gone_at_most > 0,
+            hinted_at_most=said_gone,
         )
         self._looked = looks.look(codes, proven=self.proven)
         self._tally.looked(self._looked)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -106,19 +107,44 @@ def count_due(ledger: Ledger, at: datetime) -> int:
 
 
 def due(
-    ledger: Ledger, at_most: int, run_id: str, now: datetime, *, doubted: bool = False
+    ledger: Ledger,
+    at_most: int,
+    run_id: str,
+    now: datetime,
+    *,
+    doubted: bool = False,
+    hinted_at_most: int | None = None,
 ) -> Iterator[DueCode]:
-    """Give all that were hinted at, then the first so many as they are due.
+    """Give the first so many as they are due, then those that were hinted at.
 
-    What this run has looked at already is left out, whatever the clock says. With `doubted`, those
-    come last whose deletion was doubted, for a person says now that it is none.
+    A hint tells that a code was deleted, and a campaign has thousands: they keep no other waiting.
+    Those come later that could not be read, since some in a row end the looks. What this run has
+    looked at already is left out, whatever the clock says. With `doubted`, those come last whose
+    deletion was doubted, for a person says now that it is none.
     """
     fresh = codes.c.looked_by.is_distinct_from(run_id)
     hinted, again = _hinted(now), codes.c.doubted.is_(True) if doubted else false()
     others = fresh & ~again & or_(codes.c.hinted_at.is_(None), ~hinted)
-    yield from _in_order(ledger, hinted & fresh & ~again, codes.c.hinted_at, None)
-    yield from _in_order(ledger, others, codes.c.due_at, at_most)
+    others &= _until(ledger, others, at_most)
+    well = (codes.c.failures == 0) & codes.c.doubted.is_(False)
+    yield from _in_order(ledger, others & well, codes.c.due_at, at_most)
+    yield from _in_order(ledger, hinted & fresh & ~again, codes.c.hinted_at, hinted_at_most)
+    yield from _in_order(ledger, others & ~well, codes.c.due_at, at_most)
     yield from _in_order(ledger, again, codes.c.due_at, None)
+
+
+def _until(ledger: Ledger, among: ColumnElement[bool], at_most: int) -> ColumnElement[bool]:
+    """Tell which are the first so many as they are due."""
+    if at_most <= 0:
+        return false()
+    order = codes.c.due_at, codes.c.voucher_id
+    query = select(*order).where(HERE, among).order_by(*order).offset(at_most - 1).limit(1)
+    with ledger.read_only() as connection:
+        last = connection.execute(query).first()
+    if last is None:
+        return true()
+    place = tuple_(literal(last.due_at, codes.c.due_at.type), literal(last.voucher_id, Text))
+    return tuple_(*order) <= place
 
 
 def known_holders(ledger: Ledger, voucher_id: VoucherId) -> Mapping[HolderId, bool]:

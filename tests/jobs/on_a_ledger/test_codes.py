@@ -48,7 +48,7 @@ class Looking:
         named = [Code(each, f"CODE-{each}", "camp_1") for each in voucher_ids]
         name_codes(self.ledger, named, self.clock())
 
-    def __call__(self, *, proven=True, at_most=1_000):
+    def __call__(self, *, proven=True, at_most=1_000, hinted_at_most=None):
         self.runs += 1
         self.clock.wait(seconds=60)
         looks = CodeLooks(
@@ -68,6 +68,7 @@ class Looking:
             f"run-{self.runs}",
             self.clock(),
             doubted=self.rules.gone_at_most > 0,
+            hinted_at_most=hinted_at_most,
         )
         return looks.look(codes, proven=proven)
 
@@ -222,7 +223,7 @@ def test_codes_that_can_never_be_read_keep_no_other_from_its_look(looking, error
 
     asked = Counter(looking.referrals.calls)
     assert min(asked[each] for each in good) >= 1
-    assert max(asked[each] for each in bad) <= 12
+    assert max(asked[each] for each in bad) <= 14
 
 
 def test_a_code_that_fails_is_looked_at_later_each_time_and_at_least_once_a_day(looking):
@@ -336,6 +337,42 @@ def test_a_voucherify_that_finds_no_code_at_all_is_asked_no_further(looking):
 
     assert (seen.stopped_by.by, open_letters(looking.ledger)) == ("brake", [])
     assert len(looking.referrals.calls) < 60
+
+
+def test_a_campaign_of_thousands_that_was_deleted_keeps_no_other_code_waiting(looking):
+    deleted, others = [f"a_{each:04}" for each in range(2_000)], [f"v_{each}" for each in range(20)]
+    looking.name(*deleted, *others)
+    for each in others:
+        looking.referrals.assign(each, 1)
+    gone = CodeGoneError("gone", signature="404 not_found")
+    looking.referrals.errors = dict.fromkeys(deleted, gone)
+    with looking.ledger.transaction() as connection:
+        theirs = codes.c.voucher_id.in_(deleted)
+        connection.execute(codes.update().where(theirs).values(hinted_at=looking.clock()))
+
+    for _ in range(2):
+        looking(at_most=20, hinted_at_most=20)
+
+    asked = Counter(looking.referrals.calls)
+    assert min(asked[each] for each in others) >= 1
+    assert len(looking.referrals.calls) <= 80
+
+
+def test_hundreds_of_codes_that_can_not_be_read_keep_no_other_waiting(looking):
+    bad, good = [f"a_{each:03}" for each in range(300)], [f"v_{each}" for each in range(20)]
+    looking.name(*bad, *good)
+    for each in good:
+        looking.referrals.assign(each, 1)
+    odd = UnreadableError("odd", signature="holders")
+    looking.referrals.errors = dict.fromkeys(bad, odd)
+    with looking.ledger.transaction() as connection:
+        theirs = codes.c.voucher_id.in_(bad)
+        connection.execute(codes.update().where(theirs).values(failures=4))
+
+    looking()
+
+    asked = Counter(looking.referrals.calls)
+    assert [asked[each] for each in good] == [1] * 20
 
 
 def test_a_key_that_may_not_read_holders_ends_the_looks_and_no_more(looking):
