@@ -244,7 +244,6 @@ class Collector:
             cursor,
             now,
             looked_from=bookmark.newest if bookmark else None,
-            asked_at=began,
         )
         self._count(stored)
         self._complete += 1

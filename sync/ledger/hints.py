@@ -7,9 +7,9 @@ in one run, and what a list doesn't tell is not asked for again and again. Nothi
 that: what happened after somebody was read lies behind the cursor, for the next read to find.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import Column, ColumnElement, and_, case, exists, literal, null, or_, select
+from sqlalchemy import Column, ColumnElement, and_, case, exists, literal, null, select
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -19,9 +19,6 @@ from sync.model.unassignment import CustomerId
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any hint: an index serves what is later than this, and not what is not null."""
-
-A_MOMENT = timedelta(microseconds=1)
-FURTHEST_AHEAD = timedelta(hours=1)
 
 
 def is_news(connection: Connection, hint: Hint) -> bool:
@@ -73,18 +70,10 @@ def is_awaited(connection: Connection, customer_id: CustomerId, since: datetime)
     return connection.execute(told.union_all(vanished).limit(1)).first() is not None
 
 
-def still_hinted(start: datetime, asked_at: datetime | None = None) -> ColumnElement[datetime]:
-    """Give what `customers.hinted_at` becomes after a read from `start` on to the end.
-
-    What happened after `asked_at`, when the read was made by Voucherify's clock, it can't have
-    seen: another customer's list told of it meanwhile.
-    """
+def still_hinted(start: datetime) -> ColumnElement[datetime]:
+    """Give what `customers.hinted_at` becomes after a read from `start` on to the end."""
     horizon = select(project.c.horizon).scalar_subquery()
     missed = and_(customers.c.hinted_at < start, customers.c.hinted_at >= horizon)
-    if asked_at is not None:
-        # A time that is far ahead is wrong, and must not be asked for until it has come.
-        later = customers.c.hinted_at.between(asked_at + A_MOMENT, asked_at + FURTHEST_AHEAD)
-        missed = or_(missed, later)
     return case((missed, customers.c.hinted_at), else_=null())
 
 

@@ -87,9 +87,7 @@ class Progress(ABC):
         """Take in whom a hint names."""
 
     @abstractmethod
-    def _moved(
-        self, start: datetime, asked_at: datetime | None, cursor: datetime | None, now: datetime
-    ) -> dict[str, object]:
+    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
         """Give what a customer's columns become after a read from `start` to the end."""
 
     @abstractmethod
@@ -142,18 +140,17 @@ class Progress(ABC):
         now: datetime,
         *,
         looked_from: datetime | None = None,
-        asked_at: datetime | None = None,
     ) -> Stored:
         """Store what the last page of a window held and, for a run, the new cursor.
 
         `looked_from` is where a read went on that had been cut off, if it was: what a list shows
-        too late, before that, this read can't have seen. `asked_at` is the first page's `Date`.
+        too late, before that, this read can't have seen.
         """
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, self._reader, customer_id)
             self._leave_line(connection, customer_id)
             them = update(customers).where(customers.c.customer_id == customer_id)
-            moved = self._moved(looked_from or window.start, asked_at, cursor, now)
+            moved = self._moved(looked_from or window.start, cursor, now)
             well = {"gone_at": None, "failures": 0, "doubted": False}
             connection.execute(them.values(well | moved))
             stored = self._store(connection, findings, customer_id, now)

@@ -146,10 +146,8 @@ class RunProgress(Progress):
         them = update(customers).where(customers.c.customer_id == customer_id)
         connection.execute(them.values(selected_by=None, read_by=self._run_id))
 
-    def _moved(
-        self, start: datetime, asked_at: datetime | None, cursor: datetime | None, now: datetime
-    ) -> dict[str, object]:
-        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(start, asked_at)}
+    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
+        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(start)}
 
     def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
         holding = holding_of(connection, customer_id, covered=self._covered)

@@ -73,21 +73,6 @@ def test_a_hint_ends_with_a_read_to_the_end_whose_window_holds_its_event(at, led
     assert hinted(ledger, rows)["b"] is None
 
 
-@pytest.mark.parametrize(("seconds", "stays"), [(-1, False), (0, False), (1, True), (7200, False)])
-def test_a_hint_at_what_happened_since_a_read_was_made_outlives_it(
-    at, ledger, rows, now, *, seconds, stays
-):
-    ledger.set_horizon(days_ago(now, 30))
-    reading = at()
-    reading.select_listed(["a", "b"], (), LISTING)
-    happened = now + timedelta(seconds=seconds)
-    reading.page_read("a", about("b", at=happened), None, now)
-
-    reading.window_read("b", EVER, (), now, now, asked_at=now)
-
-    assert hinted(ledger, rows)["b"] == (happened if stays else None)
-
-
 def test_of_several_hints_the_oldest_event_is_to_be_reached(at, now):
     reading = at()
     for holder, days in (("rh_1", 5), ("rh_2", 9), ("rh_3", 7)):
