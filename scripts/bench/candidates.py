@@ -116,7 +116,7 @@ def measure(size: int, url: str) -> None:
         def take(number: int) -> None:
             reading = RunProgress(ledger, f"run-{number}", NOW)
             taken = chosen(ledger, SOURCE, turn, hinted=reading.select_hinted())
-            looks = list(due(ledger, taken.codes, f"run-{number}"))
+            looks = list(due(ledger, taken.codes, f"run-{number}", NOW))
             reading.select_next(taken.holding, taken.others, listed=True)
             if len(looks) + reading.selected() < turn.allowance:
                 msg = "fewer were taken than may be"

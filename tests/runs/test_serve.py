@@ -143,7 +143,8 @@ def test_the_next_run_reads_whom_a_hint_names_and_nothing_is_believed_without(re
     assert result.json["customers"]["asked"] == calls == len(followed) + 2
     assert ready.crm()[held.holder_id].status == "unassigned"
     assert "rh_nothing" not in ready.crm()
-    assert ready.run().json["customers"]["asked"] == len(followed)
+    # What a hint told of and no list shows is read for once more, since it may be listed late.
+    assert ready.run().json["customers"]["asked"] == len(followed) + 1
 
 
 def test_what_was_answered_is_there_after_a_kill_and_nothing_is_there_twice(ready):
