@@ -1,10 +1,10 @@
 """What the planner keeps between runs: what a look is worth, the shop's rate, calls saved up."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -15,8 +15,6 @@ from sync.model.planning import CodeHistory, Price, Shop
 from sync.model.unassignment import CustomerId
 
 AT_ONCE = 5_000
-VALUES_AT_ONCE = 500
-MARKED_AT_ONCE = 50
 NOT_COVERED_AFTER = 3
 """Failed looks in a row after which a code's holders are read one by one."""
 
@@ -171,13 +169,18 @@ def mark_seen(ledger: Ledger, at: float, within: float, *, covered: bool) -> Non
     believed = select(customers.c.customer_id).where(
         customers.c.believed_at.is_not(None), customers.c.gone_at.is_(None), ~customers.c.seen
     )
+    new = holding.union(believed).subquery()
+    place = func.row_number().over(order_by=new.c.customer_id) - 1
+    due_at = at + within * place / func.count().over()
+    # SQLite takes a conflict's clause for a join's, but for a WHERE.
+    rows = select(new.c.customer_id, true(), due_at).where(new.c.customer_id.is_not(None))
     with ledger.transaction() as connection:
-        new = connection.execute(holding.union(believed)).scalars()
-        people = sorted(new)
-        size = max(MARKED_AT_ONCE, len(people) // MARKED_AT_ONCE)
-        for start in range(0, len(people), size):
-            marks = {"seen": True, "due_at": at + within * start / len(people)}
-            _mark(connection, people[start : start + size], marks)
+        statement = insert_into(connection, customers).from_select(
+            ["customer_id", "seen", "due_at"], rows
+        )
+        marks = {"seen": True, "due_at": statement.excluded.due_at}
+        key = [customers.c.customer_id]
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
 
 
 def holding_of(connection: Connection, customer_id: CustomerId, *, covered: bool) -> int:
@@ -221,14 +224,6 @@ def _is_past() -> ColumnElement[bool]:
         reader.c.customer_id == assignments.c.customer_id,
         reader.c.asked_at > codes.c.gone_at,
     )
-
-
-def _mark(connection: Connection, people: Sequence[str], marks: Mapping[str, bool | float]) -> None:
-    for start in range(0, len(people), VALUES_AT_ONCE):
-        rows = [{"customer_id": each, **marks} for each in people[start : start + VALUES_AT_ONCE]]
-        statement = insert_into(connection, customers).values(rows)
-        key = [customers.c.customer_id]
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
 
 
 def _pairs(ledger: Ledger, query: Select[Any]) -> list[tuple[float, float]]:
