@@ -51,10 +51,22 @@ class StoredLook:
 
 
 def store_look(ledger: Ledger, look: StoredLook, run_id: str) -> None:
-    """Store a look; whoever vanished is asked in this run."""
+    """Store a look; whoever vanished is asked in this run.
+
+    Of thousands, the first are stored before, part by part: who stores a webhook must not wait for
+    all of them. A look that is cut off there has not been made, so the next one stores the rest.
+    """
+    *came, appeared = _parts_of(look.appeared)
+    *went, vanished = _parts_of(look.vanished)
+    for part in came:
+        with ledger.transaction() as connection:
+            _appear(connection, look.voucher_id, part)
+    for lost in went:
+        with ledger.transaction() as connection:
+            _vanish(connection, look, lost, run_id)
     with ledger.transaction() as connection:
-        _appear(connection, look)
-        _vanish(connection, look, run_id)
+        _appear(connection, look.voucher_id, appeared)
+        _vanish(connection, look, vanished, run_id)
         _mark(connection, look.missing, {"missed_at": look.began})
         _mark(connection, look.back, {"vanished_at": None, "missed_at": None})
         if look.walked:
@@ -103,37 +115,37 @@ def keep_holders(connection: Connection, there: Sequence[Assignment]) -> None:
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
 
 
-def _appear(connection: Connection, look: StoredLook) -> None:
-    kept = set(remembered(connection, [each.customer_id for each in look.appeared]))
-    new = [each for each in look.appeared if each.customer_id in kept]
+def _appear(connection: Connection, voucher_id: VoucherId, appeared: Sequence[Assignment]) -> None:
+    kept = set(remembered(connection, [each.customer_id for each in appeared]))
+    new = [each for each in appeared if each.customer_id in kept]
     remember_assignments(connection, new)
-    keep_holders(connection, [replace(each, voucher_id=look.voucher_id) for each in new])
+    keep_holders(connection, [replace(each, voucher_id=voucher_id) for each in new])
 
 
-def _vanish(connection: Connection, look: StoredLook, run_id: str) -> None:
+def _vanish(
+    connection: Connection, look: StoredLook, vanished: Sequence[HolderId], run_id: str
+) -> None:
     """Mark who vanished, and let each one's customer be asked, back to the look before."""
-    _remember_as_holders(connection, look)
-    _mark(connection, look.vanished, {"vanished_at": look.began, "missed_at": look.began})
-    for part in _parts(look.vanished):
-        query = select(holders.c.holder_id, holders.c.customer_id).where(
-            holders.c.holder_id.in_(part)
-        )
-        for row in connection.execute(query).all():
-            hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), look.since)
-            take_up(connection, hint, run_id, again=True)
+    _remember_as_holders(connection, vanished)
+    _mark(connection, vanished, {"vanished_at": look.began, "missed_at": look.began})
+    query = select(holders.c.holder_id, holders.c.customer_id).where(
+        holders.c.holder_id.in_(vanished)
+    )
+    for row in connection.execute(query).all():
+        hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), look.since)
+        take_up(connection, hint, run_id, again=True)
 
 
-def _remember_as_holders(connection: Connection, look: StoredLook) -> None:
+def _remember_as_holders(connection: Connection, vanished: Sequence[HolderId]) -> None:
     """Take those who are known from events alone among the holders, so that they can vanish."""
-    for part in _parts(look.vanished):
-        known = select(
-            assignments.c.holder_id, assignments.c.voucher_id, assignments.c.customer_id
-        ).where(
-            assignments.c.holder_id.in_(part),
-            ~exists().where(holders.c.holder_id == assignments.c.holder_id),
-        )
-        columns = ["holder_id", "voucher_id", "customer_id"]
-        connection.execute(holders.insert().from_select(columns, known))
+    known = select(
+        assignments.c.holder_id, assignments.c.voucher_id, assignments.c.customer_id
+    ).where(
+        assignments.c.holder_id.in_(vanished),
+        ~exists().where(holders.c.holder_id == assignments.c.holder_id),
+    )
+    columns = ["holder_id", "voucher_id", "customer_id"]
+    connection.execute(holders.insert().from_select(columns, known))
 
 
 def _drop_settled(connection: Connection, look: StoredLook) -> None:
@@ -150,6 +162,11 @@ def _drop_settled(connection: Connection, look: StoredLook) -> None:
 def _mark(connection: Connection, ids: Sequence[HolderId], marks: dict[str, object]) -> None:
     for part in _parts(ids):
         connection.execute(update(holders).where(holders.c.holder_id.in_(part)).values(marks))
+
+
+def _parts_of(items: Sequence[Item]) -> Sequence[Sequence[Item]]:
+    """Cut into parts; there is one at the least."""
+    return [*_parts(items)] or [()]
 
 
 def _parts(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
