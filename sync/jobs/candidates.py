@@ -198,12 +198,16 @@ class Candidates:
     def _look(self, turn: planning.Turn, at_most: int, said_gone: int) -> None:
         """Look at codes; what ends more than that is raised once it is accounted for."""
         parts = self._parts
+        a_day = planning.calls_a_day(parts.meter.spent(), parts.plan_rules.share, parts.now())
+        rules = replace(
+            parts.codes.rules, ids_rise=do_ids_rise(parts.ledger), pages_at_most=int(a_day)
+        )
         looks = CodeLooks(
             parts.codes.reader,
             parts.ledger,
             parts.start.run_id,
             parts.executor,
-            replace(parts.codes.rules, ids_rise=do_ids_rise(parts.ledger)),
+            rules,
             shop=turn.shop,
             price=turn.price,
             now=parts.now,
@@ -215,7 +219,7 @@ class Candidates:
             at_most,
             parts.start.run_id,
             parts.start.started_at,
-            doubted=parts.codes.rules.gone_at_most > 0,
+            doubted=rules.gone_at_most > 0,
             hinted_at_most=said_gone,
         )
         self._looked = looks.look(codes, proven=self.proven)

@@ -59,12 +59,14 @@ class LookRules:
         longest: a list is read to its end at least so often.
         ids_rise: holder ids were not seen to fall while time rose.
         gone_at_most: a person's word: so many deleted codes are believed, however many.
+        pages_at_most: a list that is longer is not read; None if each is.
     """
 
     in_line: int
     longest: timedelta
     ids_rise: bool = True
     gone_at_most: int = 0
+    pages_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,9 @@ class CodeLooks:
                 break
             now = self._now()
             walk = needs_walk(code, now, self._rules.longest, ids_rise=self._rules.ids_rise)
-            future = self._executor.submit(look, self._reader, code, walk=walk)
+            future = self._executor.submit(
+                look, self._reader, code, walk=walk, pages_at_most=self._rules.pages_at_most
+            )
             self._under_way[future] = (code, now)
             self._count(selected=1)
         return bool(self._under_way)

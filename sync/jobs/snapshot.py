@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
-from sync.errors import UnreadableError
+from sync.errors import FailedError, UnreadableError
 from sync.jobs.ports import HolderPages
 from sync.ledger.codes import DueCode
 from sync.model.holding import HoldersPage
 from sync.model.unassignment import Assignment, HolderId, VoucherId
 
 HALF_READ = "half-read"
+TOO_LONG = "too long"
+"""With the code's id, since some such codes in a row say nothing of Voucherify."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,13 @@ class Snapshot:
     back: tuple[HolderId, ...] = ()
 
 
-def look(reader: HolderPages, code: DueCode, *, walk: bool) -> Look:
+def look(
+    reader: HolderPages, code: DueCode, *, walk: bool, pages_at_most: int | None = None
+) -> Look:
     """Read as much of a code's list as it takes; called in worker threads.
 
     Raises:
+        FailedError: that takes more than `pages_at_most`.
         UnreadableError: the list could not be read as a whole; nothing follows from it.
         CodeGoneError, PermissionRefusedError, …: see the reader.
     """
@@ -61,6 +67,7 @@ def look(reader: HolderPages, code: DueCode, *, walk: bool) -> Look:
     grown = grown_by(code, first)
     if first.next_after is not None and not walk and grown is not None:
         return Look(first.total, first.newest, first.assignments[:grown], walked=False, calls=1)
+    _require_room(code, first, pages_at_most)
     pages = list(_walked(reader, code.voucher_id, first))
     holders = tuple(each for page in pages for each in page.assignments)
     _require_whole(first, pages, holders)
@@ -108,6 +115,18 @@ def compared(
 
 def _begins_with_newest(page: HoldersPage) -> bool:
     return page.assignments[0].assigned_at >= page.assignments[-1].assigned_at
+
+
+def _require_room(code: DueCode, first: HoldersPage, pages_at_most: int | None) -> None:
+    """Let nobody begin what no day has the calls for: all of them would be spent for nothing."""
+    pages = ceil(first.total / first.rows) if first.next_after is not None and first.rows else 1
+    if pages_at_most is None or pages <= pages_at_most:
+        return
+    msg = (
+        f"{first.total} hold it, which takes {pages} calls, more than a day has; they are read "
+        "one by one"
+    )
+    raise FailedError(msg, signature=f"{TOO_LONG} {code.voucher_id}")
 
 
 def _walked(

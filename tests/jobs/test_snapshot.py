@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import UnreadableError
+from sync.errors import FailedError, UnreadableError
 from sync.jobs.snapshot import compared, look, needs_walk
 from sync.ledger.codes import DueCode
 from sync.model.holding import HoldersPage
@@ -60,6 +60,16 @@ def test_a_list_with_the_same_total_and_newest_is_read_no_further():
     seen = look(listed, code(total=9, newest=9), walk=False)
 
     assert (seen.walked, seen.holders, seen.calls, listed.calls) == (False, (), 1, 1)
+
+
+def test_a_list_that_takes_more_pages_than_a_day_has_calls_is_not_begun():
+    listed = Listed(range(1, 10))
+
+    with pytest.raises(FailedError, match="9 hold it, which takes 3 calls"):
+        look(listed, code(), walk=True, pages_at_most=2)
+
+    assert listed.calls == 1
+    assert look(Listed(range(1, 10)), code(), walk=True, pages_at_most=3).calls == 3
 
 
 def test_a_list_that_does_not_begin_with_its_newest_is_read_to_its_end():
