@@ -138,8 +138,9 @@ def _walked(
     while page.next_after is not None and rows < first.total:
         page = reader.page(voucher_id, page.next_after)
         if page.total != first.total:
+            # Busy lists do so: some such codes in a row say nothing of Voucherify.
             msg = "changed while its pages were read"
-            raise _half_read(msg)
+            raise _half_read(msg, voucher_id)
         if not page.rows:
             return
         rows += page.rows
@@ -158,5 +159,6 @@ def _require_whole(
         raise _half_read(msg)
 
 
-def _half_read(what: str) -> UnreadableError:
-    return UnreadableError(f"the list of its holders {what}", signature=HALF_READ)
+def _half_read(what: str, of: str = "") -> UnreadableError:
+    signature = f"{HALF_READ} {of}".strip()
+    return UnreadableError(f"the list of its holders {what}", signature=signature)

@@ -62,6 +62,15 @@ def test_a_list_with_the_same_total_and_newest_is_read_no_further():
     assert (seen.walked, seen.holders, seen.calls, listed.calls) == (False, (), 1, 1)
 
 
+def test_lists_that_change_while_they_are_read_are_not_alike():
+    changes = {1: [held(each) for each in range(8, 0, -1)]}
+
+    with pytest.raises(UnreadableError, match="changed while") as changed:
+        look(Listed(range(1, 10), changes=changes), code(), walk=True)
+
+    assert changed.value.signature.endswith("v_1")
+
+
 def test_a_list_that_takes_more_pages_than_a_day_has_calls_is_not_begun():
     listed = Listed(range(1, 10))
 
