@@ -161,7 +161,7 @@ def _store_assignment(connection: Connection, known: Assignment) -> None:
         "role": known.role,
         "assigned_at": known.assigned_at,
     }
-    if insert_new(connection, assignments, values):
+    if _insert_or_tell(connection, assignments, values):
         _name_code(connection, known)
         _find_code(connection, known)
 
@@ -170,7 +170,23 @@ def _name_code(connection: Connection, told: Assignment | Unassignment) -> None:
     """Make the code known that a friend was given: its holders may be looked at."""
     if told.role == "REFEREE":
         code = {"code": told.code, "campaign_id": told.campaign_id}
-        insert_new(connection, codes, {"voucher_id": told.voucher_id, **code})
+        _insert_or_tell(connection, codes, {"voucher_id": told.voucher_id, **code})
+
+
+def _insert_or_tell(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
+    """Insert a row, or tell it the code that people see if it lacks that; tell whether it did.
+
+    A list of holders tells a code's id alone.
+    """
+    statement = insert_into(connection, table).values(values)
+    (key,) = table.primary_key
+    code = statement.excluded.code
+    upsert = statement.on_conflict_do_update(
+        index_elements=[key],
+        set_={"code": code},
+        where=and_(table.c.code.is_(None), code.is_not(None)),
+    )
+    return connection.execute(upsert.returning(key)).first() is not None
 
 
 def _find_code(connection: Connection, known: Assignment) -> None:

@@ -142,6 +142,21 @@ def test_somebody_known_from_an_event_alone_vanishes_at_the_first_look(looking):
     assert looking.hinted() == {"cust_9"}
 
 
+def test_a_code_whose_text_no_list_told_has_it_from_an_event(looking):
+    looking.ledger.set_horizon(looking.clock() - timedelta(days=30))
+    name_codes(looking.ledger, [Code("v_1", None, None)], looking.clock())
+    looking.referrals.assign("v_1", 1)
+    looking()
+    assert [row["code"] for row in looking.rows(assignments)] == [None]
+    told = replace(looking.referrals.holder("v_1", 1), code="CODE-v_1")
+
+    reading = RunProgress(looking.ledger, "run-0", looking.clock())
+    reading.page_read("cust_1", [Assigned(told)], None, looking.clock())
+
+    assert [row["code"] for row in looking.rows(assignments)] == ["CODE-v_1"]
+    assert [row["code"] for row in looking.rows(codes)] == ["CODE-v_1"]
+
+
 def test_whoever_is_missing_still_is_hinted_at_no_second_time(looking):
     looking.name("v_1")
     looking.referrals.assign("v_1", 1, 2)
