@@ -76,17 +76,10 @@ class Candidates:
 
     def settled(self) -> None:
         """Account for what was spent; say so if not all were asked who are due."""
-        parts, turn, codes = self._parts, self._turn, self._looked
-        if turn is None:
+        if self._turn is None:
             return
-        planning.end(
-            parts.ledger,
-            turn,
-            parts.meter.count().made,
-            watched=codes.watched if codes else 0.0,
-            vanished=codes.codes.vanished if codes else 0,
-            now=parts.now(),
-        )
+        self._pay(self._turn)
+        parts = self._parts
         self._tally.dead_lettered(
             tell_vanished(parts.ledger, parts.read_rules.lookback, parts.start.run_id, parts.now())
         )
@@ -95,6 +88,18 @@ class Candidates:
         due_codes = self._still_due_codes()
         if customers or due_codes:
             self._tally.stopped(self._not_yet(customers, due_codes))
+
+    def _pay(self, turn: planning.Turn) -> None:
+        """Account for what was spent, and for what the looks saw."""
+        codes = self._looked
+        planning.end(
+            self._parts.ledger,
+            turn,
+            self._parts.meter.count().made,
+            watched=codes.watched if codes else 0.0,
+            vanished=codes.codes.vanished if codes else 0,
+            now=self._parts.now(),
+        )
 
     def _still_due_codes(self) -> int:
         """Count the codes that were due and got no look, for want of calls and no other reason.
@@ -229,6 +234,7 @@ class Candidates:
         if stopped_by is None:
             return
         if not _is_of_codes_alone(stopped_by):
+            self._pay(turn)
             raise stopped_by
         self._tally.stopped(stopped_by)
 

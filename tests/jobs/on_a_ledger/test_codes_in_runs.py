@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from sync.errors import CodeGoneError, PermissionRefusedError, UnreadableError
+from sync.errors import CodeGoneError, ParkError, PermissionRefusedError, UnreadableError
 from sync.jobs.letters import EXPLAINED, RetryRules, retry
 from sync.jobs.parts import CodeParts
 from sync.jobs.run import run
 from sync.jobs.sources import CustomerSource
 from sync.ledger.codes import name_codes
 from sync.ledger.letters import discard, open_letters
+from sync.ledger.planning import read_planned
 from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import customers, unassignments
 from sync.model.event import Assigned, Unassigned
@@ -211,3 +212,14 @@ def test_a_person_who_discarded_the_letter_of_a_deleted_code_hears_of_it_no_more
 
     assert (set(told), open_letters(shop.ledger)) == ({0}, [])
     assert 3 <= friends.referrals.calls.count("v_1") <= 5
+
+
+def test_a_run_that_is_parked_while_it_looks_at_codes_pays_for_its_calls(friends, shop):
+    friends.referrals.errors = dict.fromkeys(NAMES, ParkError("budget", by="budget"))
+    friends()
+    before = read_planned(shop.ledger).tokens
+
+    assert friends(seconds=1).exit_code == 75
+
+    made = shop.meter.count().made
+    assert before - made <= read_planned(shop.ledger).tokens <= before - made + 1
