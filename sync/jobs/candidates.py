@@ -132,8 +132,7 @@ class Candidates:
             name_codes(ledger, named, self._parts.now())
 
     def _read_codes(self) -> None:
-        export = self._parts.codes.export
-        if export is not None and export_codes(self._parts, export):
+        if self._export_codes():
             self.proven = True
             return
         listing = CodeListReader(self._parts, self._tally)
@@ -141,6 +140,15 @@ class Candidates:
             listing.read()
         finally:
             self.proven |= listing.answered
+
+    def _export_codes(self) -> bool:
+        """Tell whether an export named all codes; where it can't, the list names the same."""
+        export = self._parts.codes.export
+        try:
+            return export is not None and export_codes(self._parts, export)
+        except (LeaveError, PermissionRefusedError) as error:
+            self._tally.stopped(error)
+            return False
 
     def _set_horizon(self) -> None:
         """Take the horizon from the ledger; if nothing has set it yet, a call is made for it."""

@@ -191,6 +191,17 @@ def test_an_export_names_the_same_codes_as_the_list_and_the_list_keeps_it_up(new
     assert by_export.playground.counters().by_endpoint["exports"] == before
 
 
+@pytest.mark.parametrize("fault", ["status 500", "status 403 key=forbidden"])
+def test_where_no_export_can_be_made_the_list_names_the_codes(new_shop, fault):
+    shop = new_shop(customers=120, seed=2)
+    shop.playground.set_faults(f"path:/exports * {fault}")
+
+    result = shop.run(HOLDERSYNC_CUSTOMERS="holders", HOLDERSYNC_CODES_BY="export")
+
+    assert result.code in (69, 77), result.err
+    assert result.json["codes"]["looked"] > 0
+
+
 @pytest.mark.parametrize(
     ("fault", "code"), [("status 404 key=odd", 69), ("status 403 key=forbidden", 77)]
 )
