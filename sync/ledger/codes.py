@@ -189,9 +189,10 @@ def campaign_heat(ledger: Ledger, campaign_id: str, since: datetime) -> tuple[in
 
 
 def pull_forward(ledger: Ledger, campaign_id: str, now: datetime) -> None:
-    """Make a campaign's codes due at once, those that somebody holds."""
+    """Make a campaign's codes due at once, those that somebody holds and that can be read."""
     at = now.timestamp()
     held = (codes.c.campaign_id == campaign_id) & (codes.c.total > 0) & (codes.c.due_at > at)
+    held &= HERE & (codes.c.failures == 0) & codes.c.doubted.is_(False)
     with ledger.transaction() as connection:
         connection.execute(update(codes).where(held).values(due_at=at))
 
@@ -241,7 +242,7 @@ def is_there() -> ColumnElement[bool]:
 def mend_due_codes(ledger: Ledger, at: float, longest: float) -> None:
     """Make codes due that were planned by a clock that was ahead; times are seconds since 1970."""
     with ledger.transaction() as connection:
-        odd = codes.c.due_at > at + longest
+        odd = HERE & (codes.c.due_at > at + longest)
         connection.execute(update(codes).where(odd).values(due_at=at))
 
 

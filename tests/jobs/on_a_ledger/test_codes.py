@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -30,6 +30,7 @@ from sync.model.window import Window
 from tests.inline import Inline
 from tests.jobs.on_a_ledger.referrals import Referrals
 
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
 PRICE = Price(stretch=100.0, longest=7 * DAY, sweep=30 * DAY, part=0.1)
 
@@ -455,6 +456,23 @@ def test_codes_of_a_campaign_that_is_ending_are_due_at_once(looking):
 
     pulled = looking.rows(codes)[1]["due_at"]
     assert pulled == looking.clock().timestamp() < later
+
+
+@pytest.mark.parametrize("kept", [{"failures": 2}, {"doubted": True}, {"gone_at": NOW}])
+def test_a_campaign_that_is_ending_hurries_no_code_that_can_not_be_read(looking, kept):
+    looking.name("v_1", "v_2")
+    looking.referrals.assign("v_1", *range(20))
+    looking.referrals.assign("v_2", *range(5))
+    looking()
+    with looking.ledger.transaction() as connection:
+        theirs = codes.c.voucher_id == "v_2"
+        connection.execute(codes.update().where(theirs).values(**kept))
+    later = looking.rows(codes)[1]["due_at"]
+    looking.referrals.assign("v_1")
+
+    looking(at_most=1)
+
+    assert looking.rows(codes)[1]["due_at"] == later
 
 
 def test_a_stop_stores_what_was_read_and_leaves_the_rest(looking):

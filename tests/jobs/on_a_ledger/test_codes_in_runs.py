@@ -208,6 +208,7 @@ def test_a_person_who_discarded_the_letter_of_a_deleted_code_hears_of_it_no_more
     discard(shop.ledger, [letter.number for letter in open_letters(shop.ledger)], shop.clock())
     friends.referrals.calls.clear()
 
+    shop.plan_rules = replace(shop.plan_rules, longest=timedelta(days=1))
     told = [friends(hours=24).exit_code for _ in range(30)]
 
     assert (set(told), open_letters(shop.ledger)) == ({0}, [])
