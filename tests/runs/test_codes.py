@@ -104,6 +104,36 @@ def test_where_all_codes_seem_deleted_customers_are_read_all_the_same(of_codes):
     assert letters_of_codes(shop) == set()
 
 
+def test_whoever_is_unassigned_while_all_codes_seem_deleted_is_found_by_reads(of_codes, clock):
+    shop = of_codes()
+    shop.run()
+    shop.playground.set_faults("path:/holders * status 404 key=not_found")
+    ended = unassigned(shop)
+
+    codes = [clock.jump(hours=12) or shop.run().code for _ in range(15)]
+
+    assert set(codes) <= {0, 65, 75}
+    assert shop.crm()[ended].status == "unassigned"
+    assert letters_of_codes(shop) == set()
+
+
+def test_a_list_of_codes_that_is_gone_and_comes_back_changes_nothing(of_codes):
+    shop = of_codes()
+    shop.run()
+    query = "SELECT voucher_id, gone_at FROM codes ORDER BY 1"
+    before = shop.ledger(query)
+    shop.playground.set_faults("path:/vouchers * status 404 key=not_found")
+    ended = unassigned(shop)
+
+    away = shop.run()
+    shop.playground.set_faults("")
+    back = shop.run()
+
+    assert (away.code, back.code) == (69, 0), away.err
+    assert shop.crm()[ended].status == "unassigned"
+    assert shop.ledger(query) == before
+
+
 def test_a_persons_word_on_deleted_codes_counts_at_once_however_few_calls_there_are(of_codes):
     shop = of_codes()
     shop.run()
