@@ -69,7 +69,8 @@ class RunProgress(Progress):
     def select_hinted(self) -> int:
         """Take everybody into this run who was hinted at; give their number.
 
-        Whoever can't be read is taken when due, or many such would keep a run from all others.
+        Whoever can't be read is taken when due, or many such would keep a run from all others. A
+        hint at somebody who is gone came later than that: those are asked for once more.
         """
         at = self._started_at.timestamp()
         again = or_(customers.c.failures == 0, customers.c.due_at <= at)
@@ -77,7 +78,7 @@ class RunProgress(Progress):
 
     def select_doubted(self) -> int:
         """Take everybody into this run whose deletion was doubted; give their number."""
-        return self._take_all(customers.c.doubted.is_(True))
+        return self._take_all(and_(customers.c.doubted.is_(True), customers.c.gone_at.is_(None)))
 
     def select_next(self, seen: int, others: int, *, listed: bool) -> None:
         """Take so many into this run as are due first: of those who hold something, of all others.
@@ -161,10 +162,9 @@ class RunProgress(Progress):
         connection.execute(update(customers).where(this).values(seen=bool(seen), due_at=due_at))
 
     def _take_all(self, who: ColumnElement[bool]) -> int:
-        here = customers.c.gone_at.is_(None)
         with self._ledger.transaction() as connection:
             return connection.execute(
-                update(customers).where(here, who).values(selected_by=self._run_id)
+                update(customers).where(who).values(selected_by=self._run_id)
             ).rowcount
 
     def _follow(self, connection: Connection, hint: Hint) -> None:

@@ -168,3 +168,15 @@ def test_a_hint_ends_with_the_news_that_a_customer_is_gone(*, at, ledger, rows, 
 
     assert hinted(ledger, rows)["a"] is None
     assert reading.selected() == 0
+
+
+def test_a_hint_at_somebody_who_is_gone_is_followed_by_the_next_run_too(at, now):
+    at().gone(Gone("b", (), None), now)
+    at(1).page_read("a", about("b"), None, now)
+
+    later = at(2)
+
+    assert later.select_hinted() == 1
+    assert ids(later.to_ask()) == ["b"]
+    later.gone(Gone("b", (), None), now)
+    assert at(3).select_hinted() == 0
