@@ -14,6 +14,7 @@ from sync.jobs.asking import Asking
 from sync.jobs.believers import believed, can_list
 from sync.jobs.ports import HoldingPages
 from sync.jobs.reconcile import SETTLED_BY, Difference, differences, settle
+from sync.jobs.tally import DEAD_LETTERED, UNAVAILABLE
 from sync.ledger.ledger import Ledger
 from sync.model.summary import exit_code
 from sync.operate.stopping import stopping_on_signals
@@ -41,7 +42,7 @@ def reconcile_command(
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
-    """Hold what the CRM believes against what the looks at codes saw; changes nothing, no call."""
+    """Hold what the CRM believes against what was seen to be held; no call but for --ask."""
     shell = Shell()
 
     def command() -> int:
@@ -93,9 +94,9 @@ def _asking(
 
 
 def _reasons(found: Sequence[Difference], asking: Asking) -> set[int]:
-    reasons = {65} if found else set()
+    reasons = {DEAD_LETTERED} if found else set()
     if asking.failed:
-        reasons.add(69)
+        reasons.add(UNAVAILABLE)
     if asking.stopped_by is not None:
         reasons.add(asking.stopped_by.exit_code)
     return reasons

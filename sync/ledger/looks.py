@@ -1,4 +1,4 @@
-"""Stores one look at a code: who came and who vanished, and what follows, in one transaction."""
+"""Stores one look at a code: who came and who vanished, and what follows, in short transactions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
