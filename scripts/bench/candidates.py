@@ -24,7 +24,7 @@ from sqlalchemy.engine import make_url
 from sync.jobs.planning import PlanRules, begin, chosen
 from sync.jobs.sources import CustomerSource
 from sync.ledger.budget import Spent
-from sync.ledger.codes import due
+from sync.ledger.due_codes import due
 from sync.ledger.ledger import Ledger
 from sync.ledger.opening import create_or_open
 from sync.ledger.scheduled import RunProgress

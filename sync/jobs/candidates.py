@@ -23,7 +23,8 @@ from sync.jobs.reconcile import tell_vanished
 from sync.jobs.sources import CustomerSource, batches
 from sync.jobs.tally import Tally
 from sync.ledger.believed import all_believed, believed_since, store_believed
-from sync.ledger.codes import count_due, count_hinted, due, name_codes
+from sync.ledger.codes import name_codes
+from sync.ledger.due_codes import count_due, count_hinted, due
 from sync.ledger.inbox import take_inbox
 from sync.ledger.probes import do_ids_rise
 from sync.ledger.scheduled import RunProgress

@@ -30,7 +30,6 @@ from sync.jobs.ports import HolderPages, Watch
 from sync.jobs.selection import HOT_SPAN, code_wait, failed_wait, is_hot, looked
 from sync.jobs.snapshot import Look, Snapshot, compared, look, needs_walk
 from sync.ledger.codes import (
-    DueCode,
     campaign_heat,
     known_holders,
     postpone_codes,
@@ -40,6 +39,7 @@ from sync.ledger.codes import (
     store_failed,
     uncover_codes,
 )
+from sync.ledger.due_codes import DueCode
 from sync.ledger.ledger import Ledger
 from sync.ledger.looks import StoredLook, store_look
 from sync.model.planning import Price, Shop

@@ -17,7 +17,7 @@ from math import ceil
 
 from sync.errors import FailedError, UnreadableError
 from sync.jobs.ports import HolderPages
-from sync.ledger.codes import DueCode
+from sync.ledger.due_codes import DueCode
 from sync.model.holding import HoldersPage
 from sync.model.unassignment import Assignment, HolderId, VoucherId
 

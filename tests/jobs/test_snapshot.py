@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sync.errors import FailedError, UnreadableError
 from sync.jobs.snapshot import compared, look, needs_walk
-from sync.ledger.codes import DueCode
+from sync.ledger.due_codes import DueCode
 from sync.model.holding import HoldersPage
 from sync.model.planning import CodeHistory
 from sync.model.unassignment import Assignment

@@ -16,7 +16,8 @@ from sync.errors import (
     VendorChangedError,
 )
 from sync.jobs.codes import CodeLooks, LookRules
-from sync.ledger.codes import due, name_codes
+from sync.ledger.codes import name_codes
+from sync.ledger.due_codes import due
 from sync.ledger.hints import take_up
 from sync.ledger.letters import open_letters
 from sync.ledger.planning import holding_of
