@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from sync.jobs.gone import OnCustomerGone, derived, what_follows
 from sync.ledger.ledger import Ledger
 from sync.ledger.letters import Letter, accept_event, change_reason, revive_delivery
-from sync.ledger.reconciling import assignment_of, held_of_code, is_back, is_explained
+from sync.ledger.reconciling import (
+    assignment_of,
+    held_of_code,
+    is_back,
+    is_customer_back,
+    is_explained,
+)
 from sync.ledger.scheduled import RunProgress
 from sync.model.event import Finding, Invalid, Unassigned
 from sync.model.unassignment import Assignment, CustomerId
@@ -87,6 +93,8 @@ def _retry_customer(
     ledger: Ledger, letter: Letter, rules: RetryRules, run_id: str, now: datetime
 ) -> Retried:
     customer_id = CustomerId(letter.customer_id or "")
+    if is_customer_back(ledger, customer_id):
+        return _explained(ledger, letter, run_id, now)
     reading = RunProgress(ledger, run_id, now)
     gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
     ended = [Unassigned(each) for each in gone.derived]
@@ -107,8 +115,7 @@ def _retry_held(
     """
     settled, held = _state_of(ledger, letter)
     if settled:
-        is_mine = accept_event(ledger, letter, (), run_id, now)
-        return Retried(letter.number, True, EXPLAINED if is_mine else CLOSED_MEANWHILE)
+        return _explained(ledger, letter, run_id, now)
     if rules.on_gone != "unassign" or not held:
         return Retried(letter.number, False, letter.reason)
     why = "code_gone" if letter.kind == "code" else "vanished"
@@ -122,6 +129,12 @@ def _retry_held(
     return Retried(
         letter.number, True, f"{len(found)} assignments are ended; the next run delivers that"
     )
+
+
+def _explained(ledger: Ledger, letter: Letter, run_id: str, now: datetime) -> Retried:
+    """Close a letter about what is no longer so, and unassign nobody by it."""
+    is_mine = accept_event(ledger, letter, (), run_id, now)
+    return Retried(letter.number, True, EXPLAINED if is_mine else CLOSED_MEANWHILE)
 
 
 def _state_of(ledger: Ledger, letter: Letter) -> tuple[bool, Sequence[Assignment]]:

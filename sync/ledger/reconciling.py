@@ -194,6 +194,15 @@ def is_back(ledger: Ledger, voucher_id: str) -> bool:
         return connection.execute(found).first() is not None
 
 
+def is_customer_back(ledger: Ledger, customer_id: CustomerId) -> bool:
+    """Tell whether a customer who was said to be deleted was listed or answered for again."""
+    found = select(customers.c.customer_id).where(
+        customers.c.customer_id == customer_id, customers.c.gone_at.is_(None)
+    )
+    with ledger.read_only() as connection:
+        return connection.execute(found).first() is not None
+
+
 def assignment_of(ledger: Ledger, holder_id: str) -> Assignment | None:
     """Give what is known of one assignment; None if nothing is."""
     found = _assignments(ledger, select(assignments).where(assignments.c.holder_id == holder_id))

@@ -2,11 +2,13 @@
 
 import pytest
 
-from sync.jobs.letters import RetryRules, retry
+from sync.jobs.letters import EXPLAINED, RetryRules, retry
 from sync.jobs.run import run
 from sync.jobs.sources import CustomerSource
 from sync.ledger.forgotten import forget
 from sync.ledger.letters import discard, open_letters
+from sync.ledger.listing import Listing
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import dead_letters, unassignments
 from sync.model.event import Invalid
 from sync.model.outcome import Outcome
@@ -185,6 +187,19 @@ def test_a_deleted_customer_s_assignments_end_once_the_policy_says_so(shop, gone
 
     run(shop.parts(), CustomerSource("none", ()))
     assert shop.crm.heard == ["rh_1", "rh_2"]
+
+
+def test_the_letter_of_a_deleted_customer_who_is_back_unassigns_nobody(shop, gone, again):
+    gone("rh_1")
+    shop.voucherify.gone.clear()
+    reading = RunProgress(shop.ledger, "run-back", shop.clock())
+    reading.select_listed(["cust_1"], (), Listing(shop.clock()))
+
+    assert again(UNASSIGN) == [(True, EXPLAINED)]
+
+    run(shop.parts(), ALL)
+    assert shop.crm.heard == []
+    assert open_letters(shop.ledger) == []
 
 
 def test_an_assignment_without_a_code_keeps_the_letter_of_its_customer_open(shop, gone, again):
