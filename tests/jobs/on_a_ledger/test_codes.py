@@ -356,16 +356,22 @@ def test_a_voucherify_that_finds_no_code_at_all_is_asked_no_further(looking):
     assert len(looking.referrals.calls) < 60
 
 
-def test_a_campaign_of_thousands_that_was_deleted_keeps_no_other_code_waiting(looking):
-    deleted, others = [f"a_{each:04}" for each in range(2_000)], [f"v_{each}" for each in range(20)]
-    looking.name(*deleted, *others)
-    for each in others:
+def among(looking, number, error, **marks):
+    """Make twenty codes that can be looked at, behind so many that can't; give the twenty."""
+    bad, good = [f"a_{each:04}" for each in range(number)], [f"v_{each}" for each in range(20)]
+    looking.name(*bad, *good)
+    for each in good:
         looking.referrals.assign(each, 1)
-    gone = CodeGoneError("gone", signature="404 not_found")
-    looking.referrals.errors = dict.fromkeys(deleted, gone)
+    looking.referrals.errors = dict.fromkeys(bad, error)
     with looking.ledger.transaction() as connection:
-        theirs = codes.c.voucher_id.in_(deleted)
-        connection.execute(codes.update().where(theirs).values(hinted_at=looking.clock()))
+        theirs = codes.c.voucher_id.in_(bad)
+        connection.execute(codes.update().where(theirs).values(marks))
+    return good
+
+
+def test_a_campaign_of_thousands_that_was_deleted_keeps_no_other_code_waiting(looking):
+    gone = CodeGoneError("gone", signature="404 not_found")
+    others = among(looking, 2_000, gone, hinted_at=looking.clock())
 
     for _ in range(2):
         looking(at_most=20, hinted_at_most=20)
@@ -376,15 +382,7 @@ def test_a_campaign_of_thousands_that_was_deleted_keeps_no_other_code_waiting(lo
 
 
 def test_hundreds_of_codes_that_can_not_be_read_keep_no_other_waiting(looking):
-    bad, good = [f"a_{each:03}" for each in range(300)], [f"v_{each}" for each in range(20)]
-    looking.name(*bad, *good)
-    for each in good:
-        looking.referrals.assign(each, 1)
-    odd = UnreadableError("odd", signature="holders")
-    looking.referrals.errors = dict.fromkeys(bad, odd)
-    with looking.ledger.transaction() as connection:
-        theirs = codes.c.voucher_id.in_(bad)
-        connection.execute(codes.update().where(theirs).values(failures=4))
+    good = among(looking, 300, UnreadableError("odd", signature="holders"), failures=4)
 
     looking()
 
