@@ -3,8 +3,9 @@
 A hint is followed once, by a read of the other one that reaches back to the event, however far the
 cursor is beyond it (what lies before the horizon is a backfill's). That read is this run's, or, for
 whom this run had read before it met the hint, the first of the next run: so nobody is asked twice
-in one run, and what a list doesn't tell is not asked for again and again. Nothing gets lost by
-that: what happened after somebody was read lies behind the cursor, for the next read to find.
+in one run. What that read doesn't find may be listed late, so there is one more a lookback later,
+and then what a list doesn't tell is not asked for again and again. Nothing gets lost by that: what
+happened after somebody was read lies behind the cursor, for the next read to find.
 """
 
 from datetime import UTC, datetime
