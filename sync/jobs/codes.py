@@ -35,11 +35,11 @@ from sync.ledger.codes import (
     postpone_codes,
     pull_forward,
     remembered_holders,
-    store_code_gone,
     store_failed,
     uncover_codes,
 )
 from sync.ledger.due_codes import DueCode
+from sync.ledger.gone_codes import store_code_gone
 from sync.ledger.ledger import Ledger
 from sync.ledger.looks import StoredLook, store_look
 from sync.model.planning import Price, Shop

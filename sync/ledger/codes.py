@@ -15,15 +15,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.due_codes import HERE, DueCode
-from sync.ledger.findings import open_letter, store_letter
+from sync.ledger.due_codes import HERE
 from sync.ledger.ledger import Ledger
-from sync.ledger.listing import ANEW_AFTER, Listing, save_listing
+from sync.ledger.listing import Listing, save_listing
 from sync.ledger.planning import NOT_COVERED_AFTER, is_held
-from sync.ledger.tables import assignments, codes, dead_letters, holders
+from sync.ledger.tables import assignments, codes, holders
 from sync.model.holding import Code
 from sync.model.unassignment import HolderId, VoucherId
 
@@ -111,41 +109,6 @@ def pull_forward(ledger: Ledger, campaign_id: str, now: datetime) -> None:
         connection.execute(update(codes).where(held).values(due_at=at))
 
 
-def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -> bool:
-    """Store that a code was deleted: one dead letter if somebody held it; tell whether it is new.
-
-    Nobody is taken off by it one by one: no event tells of that, and a person decides.
-    """
-    key = f"code:{code.voucher_id}"
-    with ledger.transaction() as connection:
-        mine = codes.c.voucher_id == code.voucher_id
-        told_at = _told_at(connection, key)
-        is_news = told_at is None or (code.looked_at is not None and code.looked_at > told_at)
-        gone = {
-            "gone_at": now if is_news else told_at,
-            "due_at": (now + ANEW_AFTER).timestamp(),
-            "hinted_at": None,
-            "failures": 0,
-            "doubted": False,
-        }
-        connection.execute(update(codes).where(mine).values(gone))
-        held = connection.execute(
-            select(func.count()).where(
-                assignments.c.voucher_id == code.voucher_id, is_held(covered=False), is_there()
-            )
-        ).scalar_one()
-        if not held:
-            return False
-        reason = (
-            f"code_gone: {code.voucher_id} was deleted in Voucherify while {held} held it, and no "
-            "event tells of that. holdersync reconcile names them; set "
-            "HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign them all, or discard"
-        )
-        fields = {"found_at": now, "found_by": run_id}
-        write = open_letter if is_news else store_letter
-        return write(connection, key, "code", reason, **fields)
-
-
 def is_there() -> ColumnElement[bool]:
     """Tell which assignments were there at the last look at their code, or not looked for yet."""
     return ~exists().where(
@@ -179,8 +142,3 @@ def uncover_codes(ledger: Ledger) -> None:
 def still_hinted(began: datetime) -> ColumnElement[datetime]:
     """Give what `codes.hinted_at` becomes after a look that began at a time."""
     return case((codes.c.hinted_at > began, codes.c.hinted_at), else_=null())
-
-
-def _told_at(connection: Connection, key: str) -> datetime | None:
-    query = select(dead_letters.c.found_at).where(dead_letters.c.key == key)
-    return connection.execute(query).scalar()

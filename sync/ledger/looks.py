@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import case, delete, exists, literal, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -14,7 +14,7 @@ from sync.ledger.findings import remember_assignments
 from sync.ledger.forgotten import remembered
 from sync.ledger.hints import take_up
 from sync.ledger.ledger import Ledger
-from sync.ledger.tables import assignments, codes, holders, unassignments
+from sync.ledger.tables import assignments, codes, customers, holders, unassignments
 from sync.model.event import Hint
 from sync.model.planning import CodeHistory
 from sync.model.unassignment import Assignment, CustomerId, HolderId, VoucherId
@@ -23,6 +23,7 @@ AT_ONCE = 500
 Item = TypeVar("Item")
 KEPT_FOR = timedelta(days=1)
 """Who vanished is kept for so long after the event was found: a campaign's heat counts them."""
+IS_FOUND = exists().where(unassignments.c.holder_id == holders.c.holder_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def store_look(ledger: Ledger, look: StoredLook, run_id: str) -> None:
     with ledger.transaction() as connection:
         _appear(connection, look.voucher_id, appeared)
         _vanish(connection, look, vanished, run_id)
-        _mark(connection, look.missing, {"missed_at": look.began})
+        _miss(connection, look, run_id)
         _mark(connection, look.back, {"vanished_at": None, "missed_at": None})
         if look.walked:
             _drop_settled(connection, look)
@@ -136,6 +137,26 @@ def _vanish(
         take_up(connection, hint, run_id, again=True)
 
 
+def _miss(connection: Connection, look: StoredLook, run_id: str) -> None:
+    """Mark who is missing still: since now, if the clock was ahead when they vanished.
+
+    If it was ahead when their customer was read, that read may have come before the event was
+    listed, so there is one more.
+    """
+    vanished_at, began = holders.c.vanished_at, literal(look.began, holders.c.vanished_at.type)
+    since = case((vanished_at > began, began), else_=vanished_at)
+    _mark(connection, look.missing, {"vanished_at": since, "missed_at": look.began})
+    for part in _parts(look.missing):
+        query = (
+            select(holders.c.holder_id, holders.c.customer_id)
+            .join(customers, customers.c.customer_id == holders.c.customer_id)
+            .where(holders.c.holder_id.in_(part), customers.c.asked_at > began, ~IS_FOUND)
+        )
+        for row in connection.execute(query).all():
+            hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), look.began)
+            take_up(connection, hint, run_id, again=True)
+
+
 def _remember_as_holders(connection: Connection, vanished: Sequence[HolderId]) -> None:
     """Take those who are known from events alone among the holders, so that they can vanish."""
     known = select(
@@ -149,12 +170,11 @@ def _remember_as_holders(connection: Connection, vanished: Sequence[HolderId]) -
 
 
 def _drop_settled(connection: Connection, look: StoredLook) -> None:
-    known = exists().where(unassignments.c.holder_id == holders.c.holder_id)
     connection.execute(
         delete(holders).where(
             holders.c.voucher_id == look.voucher_id,
             holders.c.vanished_at < look.began - KEPT_FOR,
-            known,
+            IS_FOUND,
         )
     )
 

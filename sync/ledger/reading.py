@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sync.ledger.bookmarks import COLUMNS, bookmark_in, drop_bookmark, of_reader, save_bookmark
 from sync.ledger.findings import Stored, store_findings
 from sync.ledger.forgotten import remembered
+from sync.ledger.gone_codes import tell_gone_codes
 from sync.ledger.ledger import Ledger
 from sync.ledger.people import (
     drop_unknown,
@@ -154,8 +155,9 @@ class Progress(ABC):
             well = {"gone_at": None, "failures": 0, "doubted": False}
             connection.execute(them.values(well | moved))
             stored = self._store(connection, findings, customer_id, now)
+            told = tell_gone_codes(connection, customer_id, self._run_id, now)
             self._plan(connection, customer_id, now)
-            return stored
+            return replace(stored, invalid=stored.invalid + told)
 
     def restart(self, customer_id: CustomerId) -> None:
         """Drop a bookmark that Voucherify refused."""

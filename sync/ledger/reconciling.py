@@ -61,13 +61,20 @@ def vanished_without_event(ledger: Ledger, lookback: timedelta) -> Sequence[Vani
     """Give who was missing at two looks at least one lookback apart, though the customer was read.
 
     That read came one lookback after the first of the two looks, too: the event would have been in
-    it, though it may be listed late.
+    it, though it may be listed late. Whatever the clock says, nobody whose read is still to come
+    was read. A code that went after the first look is missed for good.
     """
     is_known = exists().where(unassignments.c.holder_id == holders.c.holder_id)
     query = (
-        select(holders, customers.c.asked_at)
+        select(holders, customers.c.asked_at, codes.c.gone_at.label("code_gone_at"))
         .join(customers, customers.c.customer_id == holders.c.customer_id)
-        .where(holders.c.vanished_at > EVER, ~is_known, customers.c.gone_at.is_(None))
+        .outerjoin(codes, codes.c.voucher_id == holders.c.voucher_id)
+        .where(
+            holders.c.vanished_at > EVER,
+            ~is_known,
+            customers.c.gone_at.is_(None),
+            customers.c.hinted_at.is_(None),
+        )
         .order_by(holders.c.vanished_at, holders.c.holder_id)
     )
     with ledger.read_only() as connection:
@@ -80,7 +87,7 @@ def vanished_without_event(ledger: Ledger, lookback: timedelta) -> Sequence[Vani
             row.vanished_at,
         )
         for row in rows
-        if row.missed_at - row.vanished_at >= lookback
+        if (row.code_gone_at is not None or row.missed_at - row.vanished_at >= lookback)
         and row.asked_at is not None
         and row.asked_at - row.vanished_at >= lookback
     ]

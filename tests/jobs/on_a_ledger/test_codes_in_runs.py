@@ -6,7 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from sync.errors import CodeGoneError, ParkError, PermissionRefusedError, UnreadableError
+from sync.errors import (
+    CodeGoneError,
+    ParkError,
+    PermissionRefusedError,
+    UnavailableError,
+    UnreadableError,
+)
 from sync.jobs.letters import EXPLAINED, RetryRules, retry
 from sync.jobs.parts import CodeParts
 from sync.jobs.run import run
@@ -213,6 +219,120 @@ def test_a_person_who_discarded_the_letter_of_a_deleted_code_hears_of_it_no_more
 
     assert (set(told), open_letters(shop.ledger)) == ({0}, [])
     assert 3 <= friends.referrals.calls.count("v_1") <= 5
+
+
+@pytest.fixture
+def went(friends, shop):
+    """Let a code go that nobody held, as far as was known."""
+    friends.referrals.assign("v_1")
+    friends()
+    friends.referrals.errors["v_1"] = GONE
+    friends(hours=1)
+    assert open_letters(shop.ledger) == []
+    friends.source = replace(friends.source, ids=("cust_9",))
+    return friends
+
+
+def test_an_assignment_that_shows_after_its_code_went_is_a_letter_and_only_once(went, shop, begun):
+    shop.voucherify.happens("cust_9", begun("rh_late", customer_id="cust_9", voucher_id="v_1"))
+
+    told = [went(hours=1).exit_code for _ in range(3)]
+
+    (letter,) = open_letters(shop.ledger)
+    assert (letter.key, "while 1 held it" in letter.reason) == ("code:v_1", True)
+    assert told == [65, 0, 0]
+    discard(shop.ledger, [letter.number], shop.clock())
+    went(hours=1)
+    assert open_letters(shop.ledger) == []
+
+
+def test_another_one_that_shows_later_opens_the_letter_again(went, shop, begun):
+    went.source = replace(went.source, ids=("cust_8", "cust_9"))
+    shop.voucherify.happens("cust_9", begun("rh_late", customer_id="cust_9", voucher_id="v_1"))
+    went(hours=1)
+    discard(shop.ledger, [letter.number for letter in open_letters(shop.ledger)], shop.clock())
+    shop.voucherify.happens("cust_8", begun("rh_later", 12, customer_id="cust_8", voucher_id="v_1"))
+
+    assert went(hours=1).exit_code == 65
+
+    (letter,) = open_letters(shop.ledger)
+    assert "while 2 held it" in letter.reason
+
+
+def test_one_that_shows_with_its_end_is_no_letter(went, shop, begun, ended):
+    holder = {"customer_id": "cust_9", "voucher_id": "v_1"}
+    shop.voucherify.happens("cust_9", begun("rh_1", 24, **holder), ended("rh_1", 12, **holder))
+
+    went(hours=1)
+
+    assert (went.found(), open_letters(shop.ledger)) == (["rh_1"], [])
+
+
+def test_whoever_vanished_before_their_code_went_is_a_letter(friends, shop):
+    friends()
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+    friends(minutes=10)
+    friends.referrals.assign("v_1")
+    friends.referrals.errors["v_1"] = GONE
+
+    for _ in range(4):
+        friends(minutes=40)
+
+    told = {letter.kind: letter for letter in open_letters(shop.ledger)}
+    assert told["holder"].holder_id == "rh_v_1_004"
+    assert "while 4 held it" in told["code"].reason
+
+
+def test_a_clock_that_was_ahead_when_somebody_vanished_delays_no_letter(friends, shop):
+    friends()
+    shop.clock.wait(days=40)
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+    friends()
+    shop.clock.wait(days=-40)
+
+    for _ in range(6):
+        friends(hours=12)
+
+    assert [letter.kind for letter in open_letters(shop.ledger)] == ["holder"]
+
+
+def test_a_read_by_a_clock_that_was_ahead_is_none_that_came_after(friends, shop):
+    shop.clock.wait(days=40)
+    friends.source = replace(friends.source, ids=("cust_4",))
+    friends()
+    friends.source = replace(friends.source, ids=())
+    shop.clock.wait(days=-40)
+    shop.voucherify.faults["cust_4"] = [UnavailableError("down")] * 2
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+
+    told = [friends(hours=2) and open_letters(shop.ledger) for _ in range(2)]
+    assert told == [[], []]
+    for _ in range(2):
+        friends(hours=12)
+
+    assert [letter.kind for letter in open_letters(shop.ledger)] == ["holder"]
+
+
+def test_whoever_was_read_by_a_clock_that_jumped_ahead_is_read_again_before_a_letter(
+    friends, shop, monkeypatch
+):
+    fetch = shop.voucherify.fetch
+
+    def jumping(*asked):
+        shop.clock.wait(days=40)
+        return fetch(*asked)
+
+    friends()
+    friends.referrals.assign("v_1", 0, 1, 2, 3)
+    monkeypatch.setattr(shop.voucherify, "fetch", jumping)
+    friends()
+    monkeypatch.undo()
+    shop.clock.wait(days=-40)
+    friends.asked()
+
+    friends(hours=12)
+
+    assert (friends.asked(), len(open_letters(shop.ledger))) == (["cust_4"], 1)
 
 
 def test_a_run_that_is_parked_while_it_looks_at_codes_pays_for_its_calls(friends, shop):
