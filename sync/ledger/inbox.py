@@ -3,18 +3,19 @@
 A webhook is a hint. Taking one up lets a run ask; what that run reads is the finding. Hints are
 stored before they are answered and handed over in the transaction that marks them as taken, so none
 is lost, whatever is killed. They are kept for a while after that, so that a replay changes nothing.
+Whoever was to be forgotten is not stored, however often Voucherify names them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Row, case, delete, func, literal, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
-from sync.ledger.forgotten import is_forgotten
+from sync.ledger.forgotten import remembered
 from sync.ledger.hints import take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.tables import codes, customers, inbox, receiver, unassignments
@@ -25,6 +26,7 @@ from sync.model.unassignment import CustomerId, HolderId
 AT_ONCE = 500
 KEPT_FOR = timedelta(days=20)
 """Longer than anything is sent again."""
+Told = TypeVar("Told", Received, Row[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def store(ledger: Ledger, told: Sequence[Received | None], now: datetime) -> Non
     """
     hints = [each for each in told if each is not None]
     with ledger.transaction() as connection:
-        for each in hints:
+        for each in _remembered(connection, hints):
             values = {
                 "key": each.key,
                 "kind": each.kind,
@@ -67,12 +69,17 @@ def take_inbox(ledger: Ledger, run_id: str, now: datetime) -> int:
         with ledger.transaction() as connection:
             query = select(inbox).where(inbox.c.taken_at.is_(None)).order_by(inbox.c.number)
             rows = connection.execute(query.limit(AT_ONCE)).all()
-            for row in rows:
+            kept = _remembered(connection, rows)
+            for row in kept:
                 _take(connection, row, run_id)
             if rows:
                 # No range: a number may be given out, and stored only after higher ones were.
                 these = inbox.c.number.in_([row.number for row in rows])
                 connection.execute(update(inbox).where(these).values(taken_at=now))
+            if len(kept) < len(rows):
+                # They were forgotten while this was stored.
+                others = {row.number for row in rows} - {row.number for row in kept}
+                connection.execute(delete(inbox).where(inbox.c.number.in_(others)))
             connection.execute(delete(inbox).where(inbox.c.taken_at < now - KEPT_FOR))
         taken += len(rows)
         if len(rows) < AT_ONCE:
@@ -97,12 +104,18 @@ def count_unassigned_since(ledger: Ledger, since: datetime | None) -> int:
         return connection.execute(query.where(unassignments.c.unassigned_at > since)).scalar_one()
 
 
+def _remembered(connection: Connection, told: Sequence[Told]) -> Sequence[Told]:
+    """Leave out what names somebody who was to be forgotten."""
+    named = {each.customer_id for each in told if each.customer_id is not None}
+    kept = set(remembered(connection, sorted(named)))
+    return [each for each in told if each.customer_id is None or each.customer_id in kept]
+
+
 def _take(connection: Connection, row: Row[Any], run_id: str) -> None:
     match row.kind:
         case "holder":
             hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), row.at)
-            if not is_forgotten(connection, hint.customer_id):
-                take_up(connection, hint, run_id)
+            take_up(connection, hint, run_id)
         case "customer":
             # One who is not known can't be asked for: Voucherify does not know the id any more.
             _hint_at_customer(connection, row.customer_id, row.at)

@@ -112,11 +112,26 @@ def test_who_was_forgotten_is_not_asked_and_nothing_of_them_stays(ledger, now, t
     store(ledger, [told(1)], now)
     forget(ledger, "cust_1", now, drop_pending=False)
     assert rows(ledger, inbox) == []
-    store(ledger, [told(1)], now)
+    store(ledger, [told(1), told(2), told(3, "customer", customer_id="cust_1")], now)
+    assert {row["customer_id"] for row in rows(ledger, inbox)} == {"cust_2"}
 
     take_inbox(ledger, "run-1", now)
 
-    assert hinted(ledger) == {}
+    assert hinted(ledger).keys() == {"cust_2"}
+
+
+def test_who_was_forgotten_while_a_webhook_was_stored_does_not_stay(ledger, now, told, rows):
+    store(ledger, [told(1), told(2)], now)
+    stored = rows(ledger, inbox)
+    forget(ledger, "cust_1", now, drop_pending=False)
+    with ledger.transaction() as connection:
+        connection.execute(sa.delete(inbox))
+        connection.execute(sa.insert(inbox), stored)
+
+    take_inbox(ledger, "run-1", now)
+
+    assert hinted(ledger).keys() == {"cust_2"}
+    assert {row["customer_id"] for row in rows(ledger, inbox)} == {"cust_2"}
 
 
 def test_what_came_is_counted_and_holders_for_themselves(ledger, now, told):
