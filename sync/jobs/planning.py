@@ -19,7 +19,7 @@ from sync.jobs.selection import (
 )
 from sync.jobs.sources import CustomerSource
 from sync.ledger.budget import Spent
-from sync.ledger.codes import mend_due_codes
+from sync.ledger.codes import mend_due_codes, mend_vanished
 from sync.ledger.ledger import Ledger
 from sync.ledger.planning import (
     Planned,
@@ -171,6 +171,7 @@ def _priced(  # noqa: PLR0917 - all of it is what a price rests on
     furthest = MOST_AHEAD * max(found.longest, found.sweep, PATIENCE)
     mend_due(ledger, at, furthest)
     mend_due_codes(ledger, at, furthest)
+    mend_vanished(ledger, at)
     if before is None:
         return Planned(found, at, shop, at, per_day, at)
     return replace(before, price=found, priced_at=at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -121,6 +121,14 @@ def mend_due_codes(ledger: Ledger, at: float, longest: float) -> None:
     with ledger.transaction() as connection:
         odd = HERE & (codes.c.due_at > at + longest)
         connection.execute(update(codes).where(odd).values(due_at=at))
+
+
+def mend_vanished(ledger: Ledger, at: float) -> None:
+    """Let those have vanished at a time, in seconds since 1970, of whom a clock ahead tells so."""
+    now = datetime.fromtimestamp(at, UTC)
+    with ledger.transaction() as connection:
+        odd = update(holders).where(holders.c.vanished_at > now)
+        connection.execute(odd.values(vanished_at=now, missed_at=now))
 
 
 def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import case, delete, exists, literal, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -138,19 +138,17 @@ def _vanish(
 
 
 def _miss(connection: Connection, look: StoredLook, run_id: str) -> None:
-    """Mark who is missing still: since now, if the clock was ahead when they vanished.
+    """Mark who is missing still.
 
-    If it was ahead when their customer was read, that read may have come before the event was
-    listed, so there is one more.
+    If the clock was ahead when their customer was read, that read may have come before the event
+    was listed, so there is one more.
     """
-    vanished_at, began = holders.c.vanished_at, literal(look.began, holders.c.vanished_at.type)
-    since = case((vanished_at > began, began), else_=vanished_at)
-    _mark(connection, look.missing, {"vanished_at": since, "missed_at": look.began})
+    _mark(connection, look.missing, {"missed_at": look.began})
     for part in _parts(look.missing):
         query = (
             select(holders.c.holder_id, holders.c.customer_id)
             .join(customers, customers.c.customer_id == holders.c.customer_id)
-            .where(holders.c.holder_id.in_(part), customers.c.asked_at > began, ~IS_FOUND)
+            .where(holders.c.holder_id.in_(part), customers.c.asked_at > look.began, ~IS_FOUND)
         )
         for row in connection.execute(query).all():
             hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), look.began)

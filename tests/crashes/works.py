@@ -43,6 +43,8 @@ FIRST = (
     Work("commit: mend_due", "first"),
     Work("statement: update codes", "first"),
     Work("commit: mend_due_codes", "first"),
+    Work("statement: update holders", "first"),
+    Work("commit: mend_vanished", "first"),
 )
 """In the order in which an empty ledger meets them: most can be reached once only."""
 
