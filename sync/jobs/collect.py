@@ -243,6 +243,7 @@ class Collector:
             page.findings,
             cursor,
             now,
+            began=began,
             looked_from=bookmark.newest if bookmark else None,
         )
         self._count(stored)

@@ -12,7 +12,7 @@ from sync.ledger.findings import Stored, insert_new
 from sync.ledger.hints import is_news, take_up
 from sync.ledger.ledger import Ledger
 from sync.ledger.people import select_customers
-from sync.ledger.reading import Known, Progress
+from sync.ledger.reading import Known, Progress, Read
 from sync.ledger.tables import backfill_customers, backfills
 from sync.model.event import Hint, Invalid
 from sync.model.unassignment import CustomerId
@@ -161,7 +161,7 @@ class BackfillProgress(Progress):
         mine = and_(self._in_line(), backfill_customers.c.customer_id == customer_id)
         connection.execute(update(backfill_customers).where(mine).values(done=True))
 
-    def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+    def _plan(self, connection: Connection, read: Read, now: datetime) -> None:
         """Leave it as it is: a window that a person named says nothing of what follows it."""
 
     def _moved(self, *_: object) -> dict[str, object]:

@@ -2,15 +2,16 @@
 
 A hint is followed once, by a read of the other one that reaches back to the event, however far the
 cursor is beyond it (what lies before the horizon is a backfill's). That read is this run's, or, for
-whom this run had read before it met the hint, the first of the next run: so nobody is asked twice
-in one run. What that read doesn't find may be listed late, so there is one more a lookback later,
-and then what a list doesn't tell is not asked for again and again. Nothing gets lost by that: what
-happened after somebody was read lies behind the cursor, for the next read to find.
+whom this run had read before it met the hint, or was reading, the first of the next run: so nobody
+is asked twice in one run. What that read doesn't find may be listed late, so there is one more a
+lookback later, and then what a list doesn't tell is not asked for again and again. Nothing gets
+lost by that: what happened after somebody was read lies behind the cursor, for the next read to
+find.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, and_, case, exists, literal, null, select
+from sqlalchemy import Column, ColumnElement, and_, case, exists, func, literal, null, select
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -20,6 +21,8 @@ from sync.model.unassignment import CustomerId
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any hint: an index serves what is later than this, and not what is not null."""
+AHEAD = timedelta(days=1)
+"""Longer than a read takes; what a hint dates further ahead was dated by a wrong clock."""
 
 
 def is_news(connection: Connection, hint: Hint) -> bool:
@@ -55,27 +58,54 @@ def take_up(
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=marks))
 
 
-def is_awaited(connection: Connection, customer_id: CustomerId, since: datetime) -> bool:
-    """Tell that something after a time tells of an unassignment of a customer's, still unfound.
+def is_awaited(
+    connection: Connection,
+    customer_id: CustomerId,
+    began: datetime,
+    lookback: timedelta,
+    now: datetime,
+) -> bool:
+    """Tell that news of a customer's unassignment, still unfound, is no older than a lookback.
 
-    Lists of events may show it late, so that a read right after the news may come too soon.
+    Lists of events may show it late, so that a read that `began` right after the news may have come
+    too soon. What hints tell is dated by Voucherify, and who vanished by our own clock: `now`.
     """
-    told = select(hints.c.holder_id).where(
-        hints.c.customer_id == customer_id, hints.c.at >= since, ~_is_found(hints.c.holder_id)
-    )
+    told = select(hints.c.holder_id).where(_is_told(customer_id, began - lookback, began))
     vanished = select(holders.c.holder_id).where(
         holders.c.customer_id == customer_id,
-        holders.c.vanished_at >= since,
+        holders.c.vanished_at >= now - lookback,
         ~_is_found(holders.c.holder_id),
     )
     return connection.execute(told.union_all(vanished).limit(1)).first() is not None
 
 
-def still_hinted(start: datetime) -> ColumnElement[datetime]:
-    """Give what `customers.hinted_at` becomes after a read from `start` on to the end."""
+def still_hinted(
+    customer_id: CustomerId, start: datetime, began: datetime
+) -> ColumnElement[datetime]:
+    """Give what `customers.hinted_at` becomes after a read from `start` on that `began` at a time.
+
+    A hint that was stored while that read was under way may tell of what it was too early for.
+    """
     horizon = select(project.c.horizon).scalar_subquery()
     missed = and_(customers.c.hinted_at < start, customers.c.hinted_at >= horizon)
-    return case((missed, customers.c.hinted_at), else_=null())
+    later = select(func.min(hints.c.at)).where(_is_told(customer_id, began, began))
+    return case((missed, customers.c.hinted_at), else_=later.scalar_subquery())
+
+
+def _is_told(customer_id: CustomerId, since: datetime, began: datetime) -> ColumnElement[bool]:
+    """Tell which hints at a customer are dated since a time and are still unfound.
+
+    Those that a clock dated that is ahead are none, nor are those of whoever vanished.
+    """
+    vanished = exists().where(
+        holders.c.holder_id == hints.c.holder_id, holders.c.vanished_at.is_not(None)
+    )
+    return and_(
+        hints.c.customer_id == customer_id,
+        hints.c.at.between(since, began + AHEAD),
+        ~vanished,
+        ~_is_found(hints.c.holder_id),
+    )
 
 
 def _is_found(holder_id: Column[str]) -> ColumnElement[bool]:

@@ -41,6 +41,15 @@ class Known:
     hinted_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A read of a customer, to the end: from `start` on; it `began` at Voucherify's time."""
+
+    customer_id: CustomerId
+    start: datetime
+    began: datetime
+
+
 class Progress(ABC):
     """Where a run, or a backfill, keeps what was found and how far it read.
 
@@ -88,11 +97,11 @@ class Progress(ABC):
         """Take in whom a hint names."""
 
     @abstractmethod
-    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
-        """Give what a customer's columns become after a read from `start` to the end."""
+    def _moved(self, read: Read, cursor: datetime | None, now: datetime) -> dict[str, object]:
+        """Give what a customer's columns become after a read to the end."""
 
     @abstractmethod
-    def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+    def _plan(self, connection: Connection, read: Read, now: datetime) -> None:
         """Decide when a customer who was read is due again, once all that was found is stored."""
 
     def _remembered(
@@ -140,23 +149,25 @@ class Progress(ABC):
         cursor: datetime | None,
         now: datetime,
         *,
+        began: datetime | None = None,
         looked_from: datetime | None = None,
     ) -> Stored:
         """Store what the last page of a window held and, for a run, the new cursor.
 
-        `looked_from` is where a read went on that had been cut off, if it was: what a list shows
-        too late, before that, this read can't have seen.
+        `began` is Voucherify's time when the read began, or `now`; what happened later it can't
+        have seen. `looked_from` is where a read went on that had been cut off, if it was: nor can
+        it have seen what a list shows too late, before that.
         """
+        read = Read(customer_id, looked_from or window.start, began or now)
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, self._reader, customer_id)
             self._leave_line(connection, customer_id)
-            them = update(customers).where(customers.c.customer_id == customer_id)
-            moved = self._moved(looked_from or window.start, cursor, now)
-            well = {"gone_at": None, "failures": 0, "doubted": False}
-            connection.execute(them.values(well | moved))
             stored = self._store(connection, findings, customer_id, now)
             told = tell_gone_codes(connection, customer_id, self._run_id, now)
-            self._plan(connection, customer_id, now)
+            them = update(customers).where(customers.c.customer_id == customer_id)
+            well = {"gone_at": None, "failures": 0, "doubted": False}
+            connection.execute(them.values(well | self._moved(read, cursor, now)))
+            self._plan(connection, read, now)
             return replace(stored, invalid=stored.invalid + told)
 
     def restart(self, customer_id: CustomerId) -> None:

@@ -12,7 +12,7 @@ from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.people import select_customers
 from sync.ledger.planning import candidates_among, count_due, holding_of
-from sync.ledger.reading import Known, Progress
+from sync.ledger.reading import Known, Progress, Read
 from sync.ledger.tables import customers
 from sync.model.event import Hint, Invalid
 from sync.model.unassignment import CustomerId
@@ -147,18 +147,21 @@ class RunProgress(Progress):
         them = update(customers).where(customers.c.customer_id == customer_id)
         connection.execute(them.values(selected_by=None, read_by=self._run_id))
 
-    def _moved(self, start: datetime, cursor: datetime | None, now: datetime) -> dict[str, object]:
-        return {"cursor": cursor, "asked_at": now, "hinted_at": still_hinted(start)}
+    def _moved(self, read: Read, cursor: datetime | None, now: datetime) -> dict[str, object]:
+        hinted_at = still_hinted(read.customer_id, read.start, read.began)
+        return {"cursor": cursor, "asked_at": now, "hinted_at": hinted_at}
 
-    def _plan(self, connection: Connection, customer_id: CustomerId, now: datetime) -> None:
+    def _plan(self, connection: Connection, read: Read, now: datetime) -> None:
+        customer_id = read.customer_id
         holding = holding_of(connection, customer_id, covered=self._covered)
         this = customers.c.customer_id == customer_id
         believed = connection.execute(select(customers.c.believed_at).where(this)).scalar()
         # What a CRM believes is one assignment at the least, whatever else is known.
         seen = max(holding, int(believed is not None))
         due_at = self._due(seen, 0, now)
-        if self._lookback and is_awaited(connection, customer_id, now - self._lookback):
-            seen, due_at = 1, min(due_at, (now + self._lookback).timestamp())
+        lookback = self._lookback
+        if lookback and is_awaited(connection, customer_id, read.began, lookback, now):
+            seen, due_at = 1, min(due_at, (now + lookback).timestamp())
         connection.execute(update(customers).where(this).values(seen=bool(seen), due_at=due_at))
 
     def _take_all(self, who: ColumnElement[bool]) -> int:

@@ -73,6 +73,46 @@ def test_a_hint_ends_with_a_read_to_the_end_whose_window_holds_its_event(at, led
     assert hinted(ledger, rows)["b"] is None
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_a_hint_that_is_met_while_its_customer_is_read_is_the_next_run_s(at, now, before):
+    later = now + timedelta(seconds=1)
+    reading = at()
+    reading.select_named(["b"])
+    if before:
+        reading.page_read("a", [Hint("b", "rh_1", A_DAY_AGO)], None, now)
+    reading.page_read("a", [Hint("b", "rh_2", later)], None, now)
+
+    reading.window_read("b", EVER, (), now, now, began=now)
+
+    assert ids(reading.hinted_meanwhile()) == []
+    following = at(1)
+    following.select_hinted()
+    assert [(each.customer_id, each.hinted_at) for each in following.to_ask()] == [("b", later)]
+    following.window_read("b", EVER, (), now, now, began=later + timedelta(seconds=1))
+    last = at(2)
+    assert last.select_hinted() == 0
+
+
+def test_a_hint_that_its_own_read_explained_is_followed_no_more(at, ledger, rows, unassigned, now):
+    found = unassigned("rh_1", customer_id="b")
+    reading = at()
+    reading.page_read("a", [Hint("b", "rh_1", found.unassignment.unassigned_at)], None, now)
+
+    began = found.unassignment.unassigned_at - timedelta(milliseconds=1)
+    reading.window_read("b", EVER, [found], now, now, began=began)
+
+    assert hinted(ledger, rows)["b"] is None
+
+
+def test_what_a_clock_dates_that_is_ahead_keeps_nobody_hinted_at(at, ledger, rows, now):
+    reading = at()
+    reading.page_read("a", [Hint("b", "rh_1", now + timedelta(days=40))], None, now)
+
+    reading.window_read("b", EVER, (), now, now, began=now)
+
+    assert hinted(ledger, rows)["b"] is None
+
+
 def test_of_several_hints_the_oldest_event_is_to_be_reached(at, now):
     reading = at()
     for holder, days in (("rh_1", 5), ("rh_2", 9), ("rh_3", 7)):

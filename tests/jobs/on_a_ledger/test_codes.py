@@ -117,7 +117,7 @@ def test_whoever_vanished_is_read_though_a_webhook_that_told_of_it_was_followed_
     looking.name("v_1")
     looking.referrals.assign("v_1", 1, 2)
     looking()
-    told = Hint("cust_2", "rh_v_1_002", looking.clock() + timedelta(seconds=30))
+    told = Hint("cust_2", "rh_v_1_002", looking.clock() - timedelta(seconds=30))
     reading = RunProgress(looking.ledger, "run-0", looking.clock())
     with looking.ledger.transaction() as connection:
         take_up(connection, told, "run-0")
