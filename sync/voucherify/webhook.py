@@ -71,9 +71,10 @@ def read_webhook(body: bytes, received_at: datetime) -> Received | None:
     event = event if isinstance(event, Mapping) else told
     kind = event.get("type", told.get("type"))
     data = _data(told)
-    at = _at(event, told, received_at)
+    written = event.get("created_at", told.get("created_at"))
+    at = _at(written, received_at)
     if kind == UNASSIGNED or (not isinstance(kind, str) and _is_assignment(data)):
-        return _unassigned(data, _key(event), at)
+        return _unassigned(data, _key(event), at, written)
     if isinstance(kind, str) and kind in DELETED:
         return _deleted(kind, data, _key(event), at)
     return None
@@ -105,8 +106,7 @@ def _data(told: Mapping[str, object]) -> Mapping[str, object]:
     return data
 
 
-def _at(event: Mapping[str, object], told: Mapping[str, object], received_at: datetime) -> datetime:
-    written = event.get("created_at", told.get("created_at"))
+def _at(written: object, received_at: datetime) -> datetime:
     if written is None:
         return received_at
     try:
@@ -132,7 +132,9 @@ def _is_assignment(data: Mapping[str, object]) -> bool:
     return isinstance(holder, Mapping) and holder.get("object") == "redeemable_holder"
 
 
-def _unassigned(data: Mapping[str, object], key: str | None, at: datetime) -> Received:
+def _unassigned(
+    data: Mapping[str, object], key: str | None, at: datetime, written: object
+) -> Received:
     try:
         holder = parsed(Holder, data.get("holder"), "holder")
     except DeadLetterError as error:
@@ -140,8 +142,9 @@ def _unassigned(data: Mapping[str, object], key: str | None, at: datetime) -> Re
     if not (_is_id(holder.id) and _is_id(holder.customer_id)):
         msg = "an id is too long"
         raise MalformedError(msg)
+    # A holder may be unassigned once more, under the same id: with another time it is no replay.
     return Received(
-        key=key or _hashed("holder", holder.id, holder.customer_id),
+        key=key or _hashed("holder", holder.id, holder.customer_id, str(written)),
         kind="holder",
         at=at,
         customer_id=CustomerId(holder.customer_id),

@@ -103,6 +103,15 @@ def test_a_payload_without_an_envelope_is_read_and_its_replay_is_the_same():
     assert "example" not in repr(first)
 
 
+def test_without_an_events_id_the_same_holder_at_another_time_is_no_replay():
+    def told(at):
+        return read_webhook(json.dumps({"holder": HOLDER, "created_at": at}).encode(), NOW).key
+
+    first, again = "2026-03-10T11:00:00.000Z", "2026-03-10T11:30:00.000Z"
+
+    assert told(first) == told(first) != told(again)
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "named"),
     [
