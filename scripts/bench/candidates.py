@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What it costs to take the next candidates out of a million, and to plan them all.
 
-A ledger is filled with customers and codes; then a run's own functions are timed on it: deciding
-and taking the next ones (as each run does), and finding the price (as runs do every six hours). The
-memory is this process's own at its peak, so each size has a process of its own.
+A ledger is filled with customers, as many codes, and somebody who holds each of them; then a run's
+own functions are timed on it: deciding and taking the next ones (as each run does), and finding the
+price (as runs do every six hours). The memory is this process's own at its peak, so each size has a
+process of its own.
 
 Usage: .venv/bin/python scripts/bench/candidates.py [--sizes 100000 1000000] [--ledger URL]
 """
@@ -28,7 +29,7 @@ from sync.ledger.due_codes import due
 from sync.ledger.ledger import Ledger
 from sync.ledger.opening import create_or_open
 from sync.ledger.scheduled import RunProgress
-from sync.ledger.tables import codes, customers, planning
+from sync.ledger.tables import assignments, codes, customers, holders, planning
 from sync.model.allowance import Share
 from sync.transport import CallCount
 
@@ -54,7 +55,10 @@ class Meter:
 
 
 def fill(ledger: Ledger, size: int) -> None:
-    """Fill a ledger with customers and codes, every tenth customer known to hold something."""
+    """Fill a ledger with customers, codes and a holder of each.
+
+    Every tenth customer is known to hold what no look at a code covers, too.
+    """
     at = NOW.timestamp()
     for start in range(0, size, PART):
         numbers = range(start, min(size, start + PART))
@@ -80,8 +84,19 @@ def fill(ledger: Ledger, size: int) -> None:
             }
             for each in numbers
         ]
+        held = [
+            {
+                "holder_id": f"rh_{each:08}",
+                "customer_id": f"cust_{(each * 7_919) % size:08}",
+                "voucher_id": f"v_{each:08}",
+            }
+            for each in numbers
+        ]
+        assigned = [{**each, "role": "REFEREE", "assigned_at": NOW} for each in held]
         _put(ledger, customers, people)
         _put(ledger, codes, named)
+        _put(ledger, holders, held)
+        _put(ledger, assignments, assigned)
 
 
 def _put(ledger: Ledger, table: Table, rows: list[dict[str, object]]) -> None:

@@ -10,19 +10,23 @@ from datetime import timedelta
 
 from sqlalchemy import and_, null, or_, select, true, update
 
+from sync.errors import CodeGoneError
 from sync.jobs.deliver import Deliverer
 from sync.jobs.held import HeldLookup
 from sync.ledger import budget
+from sync.ledger import inbox as inbox_of_ledger
 from sync.ledger.backfills import BackfillProgress
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.lock import FileLocks
 from sync.ledger.reading import Progress
+from sync.ledger.reconciling import vanished_without_event
 from sync.ledger.scheduled import RunProgress
-from sync.ledger.tables import deliveries
+from sync.ledger.tables import deliveries, inbox
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Gone
 from sync.model.outcome import FINAL, Outcome, Result
 from sync.model.window import window_to_read
+from sync.voucherify.holders import HolderReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,68 @@ def forgotten_returns(patch, _around):
     patch.setattr("sync.ledger.reading.remembered", lambda _connection, people: people)
 
 
+def half_read_list_believed(patch, _around):
+    """A list of holders that does not agree with its own total counts all the same."""
+    patch.setattr("sync.jobs.snapshot._require_whole", lambda *_: None)
+
+
+def vanished_at_first_sight(patch, _around):
+    """Whoever is missing once is told to have no event."""
+
+    def at_once(ledger, _lookback):
+        return vanished_without_event(ledger, timedelta())
+
+    patch.setattr("sync.jobs.reconcile.vanished_without_event", at_once)
+
+
+def vanished_unasked(patch, _around):
+    """Nobody reads the customer of a holder who vanished."""
+    patch.setattr("sync.ledger.looks.take_up", lambda *_, **__: None)
+
+
+def webhook_dropped(patch, _around):
+    """A webhook is marked as taken, and nobody is asked."""
+    patch.setattr("sync.ledger.inbox._take", lambda *_: None)
+
+
+def webhook_lost_while_taken(patch, around):
+    """Whatever came until now is marked as taken, also what came since the inbox was read."""
+    real = inbox_of_ledger.take_inbox
+
+    def all_of_them(ledger, run_id, now):
+        taken = real(ledger, run_id, now)
+        around.machine.point("inbox read")
+        with ledger.transaction() as connection:
+            untaken = inbox.c.taken_at.is_(None)
+            connection.execute(update(inbox).where(untaken).values(taken_at=now))
+        return taken
+
+    patch.setattr("sync.jobs.candidates.take_inbox", all_of_them)
+
+
+def filter_trusted(patch, _around):
+    """A filter that lets nobody pass is believed."""
+    patch.setattr(HolderReader, "_is_doubtful", lambda *_: False)
+
+
+def code_gone_untold(patch, _around):
+    """A code that was deleted writes no letter."""
+    patch.setattr("sync.ledger.gone_codes._tell", lambda *_, **__: False)
+
+
+def late_assignment_untold(patch, _around):
+    """An assignment that shows only after its code went is told to nobody."""
+    patch.setattr("sync.ledger.reading.tell_gone_codes", lambda *_: 0)
+
+
+def proxy_deletes_codes(patch, _around):
+    """Any 404 about a code is a deletion."""
+    patch.setattr(
+        "sync.voucherify.holders.code_gone_or",
+        lambda error, _: CodeGoneError("gone", signature=error.signature),
+    )
+
+
 BUGS = tuple(
     Bug(plant.__name__, plant)
     for plant in (
@@ -178,5 +244,14 @@ BUGS = tuple(
         cursor_by_local_clock,
         deletion_untold,
         forgotten_returns,
+        half_read_list_believed,
+        vanished_at_first_sight,
+        vanished_unasked,
+        webhook_dropped,
+        webhook_lost_while_taken,
+        filter_trusted,
+        code_gone_untold,
+        late_assignment_untold,
+        proxy_deletes_codes,
     )
 )

@@ -19,15 +19,16 @@ LAST_POINTS = 60
 
 @dataclass
 class Broken:
-    """A promise that a seed broke: in which night, and what came before."""
+    """A promise that a seed broke: in which night of so many, and what came before."""
 
     seed: int
     night: int
+    nights: int
     promise: BrokenPromise
     trace: tuple
 
     def __str__(self):
-        again = f"python -m tests.simulation --seed {self.seed} --nights {self.night}"
+        again = f"python -m tests.simulation --seed {self.seed} --nights {self.nights}"
         points = "\n".join(f"    {each}" for each in self.trace[-LAST_POINTS:])
         return f"{self.promise}\n  night {self.night} of seed {self.seed}; again: {again}\n{points}"
 
@@ -76,7 +77,7 @@ def play_seed(seed, nights, simulated, played):
             for _ in _nights(universe, nights):
                 night += 1
         except BrokenPromise as promise:
-            return Broken(seed, night + 1, promise, tuple(universe.machine.trace))
+            return Broken(seed, night + 1, nights, promise, tuple(universe.machine.trace))
         finally:
             played.nights += night
             played.counts.update(universe.counts)

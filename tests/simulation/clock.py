@@ -10,11 +10,12 @@ DAY_ONE = datetime(2026, 1, 20, 3, 17, tzinfo=UTC)
 
 
 class Clock:
-    """One time for everybody, seen in three ways."""
+    """One time for everybody, seen in three ways; no clock jumped since `steady_since`."""
 
     def __init__(self, begins=DAY_ONE):
         self.true = begins
         self.off_by = timedelta()
+        self.steady_since = begins
         self._seconds = 1_000.0
 
     def now(self):
@@ -31,6 +32,12 @@ class Clock:
     def jumps(self, by):
         """Set the machine's wall clock forward or back."""
         self.off_by += by
+        self.steady_since = self.true
+
+    def is_put_right(self):
+        """Let the wall clock show the true time, which is a jump, too."""
+        if self.off_by:
+            self.jumps(-self.off_by)
 
     @property
     def stamp(self):

@@ -1,7 +1,7 @@
 """The tool's commands as the simulation gives them: what `sync.cli` does, without the printing."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync.app.configured import Configured
@@ -12,16 +12,15 @@ from sync.errors import HoldersyncError
 from sync.jobs.backfill import backfill
 from sync.jobs.letters import RetryRules, retry
 from sync.jobs.run import run
-from sync.jobs.sources import CustomerSource
 from sync.ledger.destinations import adopt
 from sync.ledger.forgotten import forget
+from sync.ledger.inbox import store
 from sync.ledger.letters import discard, open_letters
 from sync.ledger.runs import RunStart
+from sync.voucherify.webhook import MalformedError, read_webhook
 from tests.simulation.kills import Killed, Process
 from tests.simulation.promises import BrokenPromise
 from tests.simulation.surroundings import VirtualStop
-
-EVERYBODY = "all"
 
 
 class Told:
@@ -70,7 +69,10 @@ class Told:
 
 @dataclass
 class Ended:
-    """How a command ended: with an exit code, or killed at a point."""
+    """How a command ended: with an exit code, or killed at a point.
+
+    `stored` are the webhooks that were answered with 200, each with the true time.
+    """
 
     process: Process
     kind: str
@@ -83,6 +85,7 @@ class Ended:
     allow: int | None = None
     customer: object = None
     window: object = None
+    stored: list = field(default_factory=list)
 
     def __repr__(self):
         how = f"killed {self.killed}" if self.killed else f"exit {self.code}"
@@ -93,7 +96,16 @@ class Command:
     """One command in a process of its own; call it once, on the machine's stage."""
 
     def __init__(
-        self, universe, kind, destination, *, window=None, allow=None, since=None, customer=None
+        self,
+        universe,
+        kind,
+        destination,
+        *,
+        window=None,
+        allow=None,
+        since=None,
+        customer=None,
+        hooks=(),
     ):
         self.universe = universe
         self.process = Process(f"{kind}-{universe.next_number()}")
@@ -102,6 +114,7 @@ class Command:
         self.ended.window, self.ended.allow = window, allow
         self.ended.customer = customer
         self._since = since
+        self._hooks = hooks
 
     def __call__(self):
         ended, around = self.ended, self.universe.around
@@ -127,6 +140,13 @@ class Command:
             around.engines.come_back(self.process)
         self.universe.machine.tells(repr(ended))
 
+    def to_be_sent_again(self):
+        """Give the webhooks that were not answered."""
+        if self.ended.code == 0:
+            return []
+        stored = [each for each, _ in self.ended.stored]
+        return [each for each in self._hooks if each not in stored]
+
     def _does(self):
         does = {
             "run": self._reads,
@@ -136,6 +156,7 @@ class Command:
             "discard": self._discards,
             "adopt": self._adopts,
             "forget": self._forgets,
+            "receive": self._receives,
         }
         with closing(self.universe.adapter(self.ended.destination)) as adapter:
             ready = Configured(
@@ -162,12 +183,12 @@ class Command:
             on_a_copy(ready) as ground,
             assembled(ready, ground, start, stop, QuietWatch(stop)) as parts,
         ):
-            self.ended.report = run(parts, CustomerSource(EVERYBODY, lists=True))
+            self.ended.report = run(parts, self.universe.source)
         return self.ended.report.exit_code
 
     def _reads(self, ready):
         start = self._start(ready, self.ended.kind)
-        stop, source = self._stop, CustomerSource(EVERYBODY, lists=True)
+        stop, source = self._stop, self.universe.source
         with (
             for_real(ready, self.ended.kind) as ground,
             self._alone(),
@@ -201,6 +222,20 @@ class Command:
         who, drop = self.ended.customer.id, bool(self.ended.allow)
         with alone(ready) as ledger:
             forget(ledger, who, self.universe.clock.now(), drop_pending=drop)
+        return 0
+
+    def _receives(self, ready):
+        """Take webhooks as the receiver does; one that is refused is not sent again."""
+        clock = self.universe.clock
+        with closing(open_ledger(ready)) as ledger:
+            for each in self._hooks:
+                try:
+                    received = read_webhook(each.body.encode(), clock.now())
+                except MalformedError:
+                    self.universe.counts["webhooks refused"] += 1
+                    continue
+                store(ledger, [received], clock.now())
+                self.ended.stored.append((each, clock.true))
         return 0
 
     def _adopts(self, ready):

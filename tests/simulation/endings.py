@@ -70,6 +70,7 @@ def check_command(universe, ended, before, *, alone):
         state = State(universe)
         if ended.kind == "run":
             _has_read_everything(state, ended, before, alone=alone)
+            _has_followed_webhooks(state, ended, before)
         else:
             _has_read_its_window(state, ended, before, alone=alone)
 
@@ -88,20 +89,50 @@ def _counts_are_right(universe, ended, before, *, alone):
 
 def _has_read_everything(state, ended, before, *, alone):
     """A run that says that it is done has read whoever was due when it began."""
+    lists = state.universe.source.lists
     for customer_id, known in state.customers.items():
-        was_known = customer_id in before.customers and before.customers[customer_id].listed_at
-        if not (known.listed_at and known.gone_at is None and (alone or was_known)):
+        was_known = _is_candidate(before.customers.get(customer_id), lists=lists)
+        is_known = _is_candidate(known, lists=lists) and known.gone_at is None
+        if not (is_known and (was_known or (lists and alone))):
             continue
         if customer_id not in before.bookmarked and _was_due(before.customers, customer_id, ended):
             _has_read(state, ended, customer_id, state.horizon, None)
 
 
+def _is_candidate(known, *, lists):
+    return known is not None and bool(known.seen or (lists and known.listed_at))
+
+
 def _was_due(customers, customer_id, ended):
     known = customers.get(customer_id)
-    if known is None or known.hinted_at is not None:
+    if known is None or (known.hinted_at is not None and not known.failures):
         return True
+    return _is_due(known, ended)
+
+
+def _is_due(known, ended):
     # By the clock of the machine, which may be wrong: the plan was made by it, too.
     return known.due_at <= ended.report.summary.started_at.timestamp()
+
+
+def _has_followed_webhooks(state, ended, before):
+    """Whomever a webhook named before a run began was read, if their event was listed by then."""
+    forgotten = state.universe.promises.forgotten
+    for hook, at in state.universe.acknowledged:
+        event = hook.event
+        if event is None or at > ended.began_at or event.seen_from > at or event.at < state.horizon:
+            continue
+        if event.owner.left_at is not None or event.owner.id in forgotten:
+            continue
+        known = before.customers.get(event.owner.id)
+        is_later = known is not None and bool(known.failures) and not _is_due(known, ended)
+        # Who was cut off before is read on from there, and from the hint by the next run.
+        is_later |= event.owner.id in before.bookmarked
+        require(
+            is_later or state.has(event),
+            "a hint is never lost",
+            lambda e=event: f"{ended} without {e}",
+        )
 
 
 def _has_read_its_window(state, ended, before, *, alone):

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sync.model.outcome import FINAL, Result
 from tests.simulation.promises import require
-from tests.simulation.world import Kind
+from tests.simulation.records import Kind
 
-DERIVED = "derived:customer_gone:"
+DERIVED = "derived:"
 TRIES = 10
 """A delivery that failed so often needs a person."""
 
@@ -24,6 +24,7 @@ class State:
         self.assignments = sight.assignments()
         self.deliveries = sight.deliveries()
         self.destinations = sight.destinations()
+        self.codes = sight.codes()
         self.letters = sight.letters()
         self.letter_keys = {each.key for each in self.letters}
 
@@ -109,13 +110,29 @@ def rows_are_right(state):
             continue
         assignment = world.assignments.get(holder_id)
         require(assignment is not None, "no row is made up", holder_id)
-        if event_id.startswith(DERIVED):
-            is_said = assignment.customer.left_at is not None
-            is_said &= state.universe.settings.on_customer_gone == "unassign"
-        else:
-            is_said = event_id in {each.id for each in assignment.told_by}
+        is_said = _is_said(state, assignment, event_id)
         require(is_said, "nothing is wrongly cleared", f"{holder_id} by {event_id}")
         require(not assignment.stands, "an assignment that stands is never ended", holder_id)
+
+
+def nothing_is_invented(state):
+    """What the ledger holds as unassigned has ended: an event says so, or a person wanted it."""
+    for holder_id, found in state.found.items():
+        if holder_id.startswith("rh_of_"):
+            continue
+        assignment = state.universe.world.assignments.get(holder_id)
+        is_true = assignment is not None and not assignment.stands
+        require(
+            is_true and _is_said(state, assignment, found.event_id),
+            "no unassignment is invented",
+            f"{holder_id} by {found.event_id}",
+        )
+
+
+def _is_said(state, assignment, event_id):
+    if event_id.startswith(DERIVED):
+        return state.universe.settings.on_customer_gone == "unassign"
+    return event_id in {each.id for each in assignment.told_by}
 
 
 def what_is_delivered_was_told(state):
@@ -144,6 +161,17 @@ def what_is_delivered_was_told(state):
         require(not shows, "what was delivered took effect", f"{destination} {holder_id}")
 
 
+def nobody_vanishes_who_holds(state):
+    """A holder is missing only once they hold no more, however their list was read."""
+    for holder_id, vanished_at in state.universe.sight.holders().items():
+        assignment = state.universe.world.assignments[holder_id]
+        require(
+            vanished_at is None or not assignment.stands,
+            "a half-read list makes nobody vanish",
+            lambda a=assignment: f"{a} of {a.customer} and {a.voucher}",
+        )
+
+
 def letters_have_a_cause(state):
     """Dead letters only where something is broken."""
     world, promises = state.universe.world, state.universe.promises
@@ -154,6 +182,10 @@ def letters_have_a_cause(state):
                 is_broken = event.kind is Kind.NONSENSE or event.is_too_early
             case "customer":
                 is_broken = world.customers[letter.customer_id].left_at is not None
+            case "code":
+                is_broken = world.vouchers[letter.key.removeprefix("code:")].left_at is not None
+            case "holder":
+                is_broken = _ended_untold(state, world.assignments[letter.holder_id])
             case _:
                 results = [
                     result
@@ -163,6 +195,20 @@ def letters_have_a_cause(state):
                 ]
                 is_broken = Result.REJECTED in results or results.count(Result.RETRY) >= TRIES
         require(is_broken, "a dead letter has a cause", letter)
+
+
+def _ended_untold(state, assignment):
+    """Whether no event told of an end that could be read in time.
+
+    One that is listed late may be taken for none by a clock that jumped meanwhile.
+    """
+    if assignment.stands:
+        return False
+    first = next(iter(assignment.told_by), None)
+    if first is None or first.at < state.horizon or first.is_too_early:
+        return True
+    is_late = first.seen_from > assignment.ended_at
+    return is_late and state.universe.clock.steady_since >= assignment.ended_at
 
 
 def personal_fields_go_with_the_delivery(state):
@@ -235,7 +281,9 @@ RULES = (
     nothing_is_forgotten,
     hints_are_followed,
     rows_are_right,
+    nothing_is_invented,
     what_is_delivered_was_told,
+    nobody_vanishes_who_holds,
     letters_have_a_cause,
     personal_fields_go_with_the_delivery,
     cursors_only_move_forward,

@@ -1,9 +1,13 @@
 """Daily life in the shop: customers come and go, get vouchers and lose them, as dice decide."""
 
+from collections import Counter
 from datetime import timedelta
 
 from tests.simulation import payloads
-from tests.simulation.world import AT_ONCE, Kind
+from tests.simulation.records import Kind
+from tests.simulation.world import AT_ONCE
+
+LEAST_CODES = 2
 
 
 class Life:
@@ -14,7 +18,7 @@ class Life:
         rows, slots: the two CRMs.
         dice: decide.
         lookback: no event appears later than this after its time.
-        most: customers, at most.
+        most: customers, at most; so many codes there are, too.
     """
 
     def __init__(self, world, rows, slots, dice, *, lookback, most):
@@ -34,6 +38,11 @@ class Life:
             self.somebody_chats: 3,
             self.nonsense_is_said: 1,
             self.the_crm_changes: 2,
+            self.somebody_holds_it_for_a_moment: 2,
+            self.somebody_is_dropped: 1,
+            self.a_code_joins: 2,
+            self.a_code_is_deleted: 0.7,
+            self.a_campaign_is_deleted: 0.3,
         }
 
     def begins(self, customers):
@@ -64,7 +73,7 @@ class Life:
     def somebody_gets_a_voucher(self):
         customer = self._dice.choice(self._world.here())
         held = {each.voucher for each in self._world.held_by(customer)}
-        free = [each for each in self._world.vouchers if each not in held]
+        free = [each for each in self._world.issued() if each not in held]
         if free:
             self._gets(customer, self._dice.choice(free))
 
@@ -77,6 +86,34 @@ class Life:
             assignment = self._dice.choice(standing)
             self._loses(assignment)
             self._gets(assignment.customer, assignment.voucher)
+
+    def somebody_holds_it_for_a_moment(self):
+        """An assignment that no look sees: it ends between two of them."""
+        before = set(self._world.assignments)
+        self.somebody_gets_a_voucher()
+        for holder_id in self._world.assignments.keys() - before:
+            self._world.clock.passes(0.002)
+            self._loses(self._world.assignments[holder_id])
+
+    def somebody_is_dropped(self):
+        """An assignment ends, and no event tells of it."""
+        if standing := self._world.standing():
+            self._world.ends_silently(self._dice.choice(standing))
+
+    def a_code_joins(self):
+        if len(self._world.issued()) < self._most:
+            self._world.issues()
+
+    def a_code_is_deleted(self):
+        issued = self._world.issued()
+        if len(issued) > LEAST_CODES:
+            self._world.deletes(self._dice.choice(issued))
+
+    def a_campaign_is_deleted(self):
+        campaigns = Counter(each.campaign_id for each in self._world.issued())
+        campaign_id = self._dice.choice(sorted(campaigns))
+        if campaigns.total() - campaigns[campaign_id] >= LEAST_CODES:
+            self._world.deletes_campaign(campaign_id)
 
     def an_end_is_told_twice(self):
         if told := self._told():

@@ -11,6 +11,7 @@ from tests.simulation.invariants import check_night
 HOURS = (0.2, 1, 6, 22, 24, 24, 26, 50)
 MOST_CALM_NIGHTS = 24
 TELLS_USER = 78
+SILENCE = timedelta(days=7)
 
 
 def stormy_night(universe):
@@ -19,7 +20,12 @@ def stormy_night(universe):
     _day(universe, dice.choice(HOURS), dice.randint(0, 7))
     universe.fate.begins(weather(dice, sorted(universe.machine.passed)))
     _limits(universe)
-    ended = plays(universe, _commands(universe))
+    commands, hooks = _commands(universe), webhooks(universe)
+    rehearses = any(each.ended.kind == "rehearsal" for each in commands)
+    if hooks and (rehearses or dice.random() < 0.5):
+        plays(universe, hooks)
+        hooks = []
+    ended = [each for each in plays(universe, [*commands, *hooks]) if each.kind != "receive"]
     known = {each.split("-")[0] for each in universe.sight.destinations()}
     strangers = {each.destination for each in ended if each.code == TELLS_USER} - known
     for stranger in sorted(strangers):
@@ -33,7 +39,7 @@ def stormy_night(universe):
 
 def calm_nights(universe):
     """Let faults stop and a person be at hand, until all is as it should be; yield per night."""
-    universe.clock.off_by = timedelta()
+    universe.clock.is_put_right()
     limits = universe.server.limits
     limits.used_up_until, limits.key_refused = None, False
     for _ in range(MOST_CALM_NIGHTS):
@@ -49,6 +55,25 @@ def calm_nights(universe):
                     plays(universe, [_adoption(universe, destination)])
         check_night(universe)
         yield codes
+
+
+def webhooks(universe):
+    """Give what receives the webhooks that wait, some of them twice; for a week none may come.
+
+    Until a run has made the ledger there is nothing that receives.
+    """
+    dice, waiting = universe.dice, universe.world.hooks
+    universe.world.hooks = []
+    if dice.random() < 0.03:
+        universe.silent_until = universe.clock.true + SILENCE
+    is_silent = universe.clock.true < universe.silent_until
+    if is_silent or not universe.choices.hooks or universe.sight.horizon() is None:
+        return []
+    sent = [each for each in waiting if dice.random() < 0.8]
+    sent += [each for each in sent if dice.random() < 0.1]
+    dice.shuffle(sent)
+    destination = universe.choices.destinations[0]
+    return [Command(universe, "receive", destination, hooks=sent)] if sent else []
 
 
 def _day(universe, hours, steps):
@@ -114,11 +139,14 @@ def plays(universe, commands):
     """Let commands be at work, all at once, and hold each to its word."""
     before = look_before(universe, commands)
     universe.machine.stage.plays([(each.process, each) for each in commands])
+    jobs = sum(each.ended.kind != "receive" for each in commands)
     for command in commands:
         universe.counts[f"{command.ended.kind} ended"] += 1
         if command.ended.code is not None:
             universe.counts[f"exit {command.ended.code}"] += 1
         if (report := command.ended.report) is not None and report.summary.parked_by:
             universe.counts[f"parked by {report.summary.parked_by}"] += 1
-        check_command(universe, command.ended, before, alone=len(commands) == 1)
+        check_command(universe, command.ended, before, alone=jobs <= 1)
+        universe.world.hooks += command.to_be_sent_again()
+        universe.acknowledged += command.ended.stored
     return [each.ended for each in commands]

@@ -1,7 +1,8 @@
 """The vendor's JSON, as texts: events in every shape that was ever published, and nonsense.
 
 Source: Voucherify documentation, "customer.holder.assignment.deleted", "List Customer Activity",
-"List Customer's Redeemables" and "List Customers".
+"List Customer's Redeemables", "List Customers", "List Vouchers", "List Referral Code Holders" and
+"Webhooks".
 """
 
 import json
@@ -60,10 +61,42 @@ def redeemable_row(held):
     return json.dumps(parts["holder"] | {"redeemable": voucher})
 
 
-def refusal(code, key, resource=None):
+def voucher_row(voucher):
+    row = {"id": voucher.id, "code": voucher.code, "campaign_id": voucher.campaign_id}
+    return json.dumps(row | {"created_at": stamp(voucher.created_at), "is_referral_code": True})
+
+
+def holder_row(held):
+    """A row of who holds a code now."""
+    return json.dumps(_data(held)["holder"])
+
+
+def referrer_row(voucher):
+    """The row of whose code it is, in the same list."""
+    return json.dumps(
+        {
+            "id": voucher.referrer_id,
+            "object": "redeemable_holder",
+            "created_at": stamp(voucher.created_at),
+            "customer_id": "cust_of_the_referrer",
+            "holder_role": "REFERRER",
+            "redeemable_id": voucher.id,
+            "redeemable_object": "voucher",
+            "campaign_id": voucher.campaign_id,
+        }
+    )
+
+
+def deletion(event_id, at, kind, own_id):
+    """A webhook's body about a customer, voucher or campaign that was deleted."""
+    data = {kind: {"id": own_id, "object": kind}}
+    return _text(event_id, f"{kind}.deleted", at, data, "A")
+
+
+def refusal(code, key, resource=None, resource_type="customer"):
     body = {"code": code, "key": key, "message": key, "request_id": "v-0fa4de30126b92bfb8"}
     if resource is not None:
-        body |= {"resource_id": resource, "resource_type": "customer"}
+        body |= {"resource_id": resource, "resource_type": resource_type}
     return json.dumps(body)
 
 

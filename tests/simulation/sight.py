@@ -12,6 +12,13 @@ class Known(NamedTuple):
     hinted_at: datetime | None
     gone_at: datetime | None
     due_at: float
+    seen: int
+    failures: int
+
+
+class KnownCode(NamedTuple):
+    looked_at: datetime | None
+    gone_at: datetime | None
 
 
 class Found(NamedTuple):
@@ -58,10 +65,19 @@ class Sight:
 
     def customers(self):
         rows = self._all(
-            "SELECT customer_id, cursor, asked_at, listed_at, hinted_at, gone_at, due_at"
-            " FROM customers"
+            "SELECT customer_id, cursor, asked_at, listed_at, hinted_at, gone_at,"
+            " due_at, seen, failures FROM customers"
         )
-        return {row[0]: Known(*map(_instant, row[1:-1]), row[-1]) for row in rows}
+        return {row[0]: Known(*map(_instant, row[1:6]), *row[6:]) for row in rows}
+
+    def codes(self):
+        rows = self._all("SELECT voucher_id, looked_at, gone_at FROM codes")
+        return {row[0]: KnownCode(*map(_instant, row[1:])) for row in rows}
+
+    def holders(self):
+        """Those who were ever seen at a code, and when each vanished, by the machine's clock."""
+        rows = self._all("SELECT holder_id, vanished_at FROM holders")
+        return {row[0]: _instant(row[1]) for row in rows}
 
     def bookmarked(self):
         return {row[0] for row in self._all("SELECT customer_id FROM bookmarks")}

@@ -113,20 +113,20 @@ class SlotAdapter:
 
     def unassign(self, batch):
         found = [self._found(each) for each in batch]
+        # What a slot shows is read once: what comes into it later was not asked about.
+        shown = [self._service.slot(each) if isinstance(each, Contact) else None for each in found]
         rests_on_code = [
             at
-            for at, contact in enumerate(found)
-            if isinstance(contact, Contact)
-            and batch[at].superseded_by is None
-            and self._service.slot(contact) == (batch[at].code, None)
+            for at, shows in enumerate(shown)
+            if batch[at].superseded_by is None and shows == (batch[at].code, None)
         ]
         known = dict(enumerate(batch))
         if rests_on_code and self._held_now:
             told = self._held_now([batch[at] for at in rests_on_code])
             known |= zip(rests_on_code, told, strict=True)
         return [
-            self._in(contact, known[at]) if isinstance(contact, Contact) else contact
-            for at, contact in enumerate(found)
+            self._in(each, shown[at], known[at]) if isinstance(each, Contact) else each
+            for at, each in enumerate(found)
         ]
 
     def close(self):
@@ -144,8 +144,8 @@ class SlotAdapter:
             return Outcome.rejected("several contacts match")
         return contacts[0]
 
-    def _in(self, contact, unassignment):
-        code, holder_id = shows = self._service.slot(contact)
+    def _in(self, contact, shows, unassignment):
+        code, holder_id = shows
         if code is None:
             return Outcome(Result.ALREADY_REMOVED)
         if holder_id is None:

@@ -193,6 +193,7 @@ def replaced():
             patch.setattr("sync.app.wiring.monotonic", around.monotonic)
             patch.setattr("sync.app.wiring.Random", around.random)
             patch.setattr("sync.jobs.collect.wait", waiting)
+            patch.setattr("sync.jobs.codes.wait", waiting)
             patch.setattr("sync.transport.AnswersInTime", around.wire)
             patch.setattr("tenacity.time", SimpleNamespace(monotonic=around.monotonic))
             transport = partial(Transport, clock=around.monotonic)

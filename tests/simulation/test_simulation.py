@@ -26,6 +26,13 @@ FOUND_SOON = {
     "told_in_each_run",
     "hint_ignored",
     "newest_ignored",
+    "half_read_list_believed",
+    "vanished_at_first_sight",
+    "vanished_unasked",
+    "filter_trusted",
+    "code_gone_untold",
+    "late_assignment_untold",
+    "proxy_deletes_codes",
 }
 
 
@@ -68,7 +75,7 @@ def _went_through_enough(played, seeds):
         assert {f"killed {point}" for point in POINTS} <= set(killed)
 
 
-KINDS = ("run", "backfill", "retry", "discard", "rehearsal", "adopt", "forget")
+KINDS = ("run", "backfill", "retry", "discard", "rehearsal", "adopt", "forget", "receive")
 POINTS = (
     "before call",
     "after call",
@@ -89,6 +96,12 @@ POINTS = (
     "after ledger: update deliveries",
     "before ledger: insert budget",
     "after ledger: insert budget",
+    "before ledger: insert codes",
+    "after ledger: insert codes",
+    "before ledger: insert holders",
+    "after ledger: insert holders",
+    "before ledger: insert inbox",
+    "after ledger: insert inbox",
 )
 
 

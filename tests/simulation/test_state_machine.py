@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from sync.model.window import Window
 from tests.simulation import payloads
-from tests.simulation.bugs import lookback_ignored, newest_ignored
+from tests.simulation.bugs import lookback_ignored, newest_ignored, vanished_unasked
 from tests.simulation.campaign import simulation
 from tests.simulation.commands import Command
 from tests.simulation.convergence import require_converged, unfinished
@@ -59,8 +59,9 @@ class Shop(RuleBasedStateMachine):
         page_size=st.sampled_from([2, 100]),
         on_gone=st.sampled_from(["dead-letter", "unassign"]),
         keeps_ids=st.booleans(),
+        sources=st.sampled_from(["all", "all,holders", "holders"]),
     )
-    def opens(self, destinations, page_size, on_gone, keeps_ids):
+    def opens(self, destinations, page_size, on_gone, keeps_ids, sources):
         choices = Choices(
             customers=0,
             most=0,
@@ -74,6 +75,8 @@ class Shop(RuleBasedStateMachine):
                 "HOLDERSYNC_INITIAL_LOOKBACK": "5d",
                 "HOLDERSYNC_ON_CUSTOMER_GONE": on_gone,
             },
+            sources=sources,
+            hooks=True,
         )
         self.universe = Universe(choices, Random(0), *self.simulated)
         self.universe.fate = self.universe.machine.fate = ScriptedFate()
@@ -95,7 +98,7 @@ class Shop(RuleBasedStateMachine):
     def gets(self, who, what, late):
         customer = self._one_of(self.world.here(), who)
         held = {each.voucher for each in self.world.held_by(customer)}
-        free = [each for each in self.world.vouchers if each not in held]
+        free = [each for each in self.world.issued() if each not in held]
         if free:
             self._gets(customer, self._one_of(free, what), late)
 
@@ -119,6 +122,27 @@ class Shop(RuleBasedStateMachine):
         others = [each for each in self.world.here() if each is not event.owner]
         if others:
             self.world.misfiles(event, self._one_of(others, who))
+
+    @precondition(lambda self: self.world.standing())
+    @rule(which=NUMBER)
+    def ends_silently(self, which):
+        self.world.ends_silently(self._one_of(self.world.standing(), which))
+
+    @rule()
+    def issues(self):
+        self.world.issues()
+
+    @precondition(lambda self: len(self.world.issued()) > 1)
+    @rule(which=NUMBER)
+    def deletes(self, which):
+        self.world.deletes(self._one_of(self.world.issued(), which))
+
+    @precondition(lambda self: self.world.hooks and self.universe.sight.horizon())
+    @rule(script=SCRIPTS)
+    def webhooks_come(self, script):
+        sent, self.world.hooks = self.world.hooks, []
+        destination = self.universe.choices.destinations[0]
+        self._plays(script, Command(self.universe, "receive", destination, hooks=sent))
 
     @rule(who=NUMBER, how=st.sampled_from(sorted(payloads.NONSENSE)))
     def says_nonsense(self, who, how):
@@ -237,7 +261,7 @@ def test_no_step_breaks_a_promise(simulated, long):
 
 
 @pytest.mark.long_only
-@pytest.mark.parametrize("bug", [lookback_ignored, newest_ignored])
+@pytest.mark.parametrize("bug", [lookback_ignored, newest_ignored, vanished_unasked])
 def test_a_planted_bug_is_found_and_made_short(simulated, bug):
     with pytest.MonkeyPatch.context() as patch:
         bug(patch, simulated[0])

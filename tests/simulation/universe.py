@@ -12,6 +12,7 @@ from random import Random
 import sqlalchemy
 
 from sync.crm.sql.adapter import SqlAdapter, metadata
+from sync.jobs.sources import CustomerSource
 from sync.ledger.opening import create_or_open
 from sync.settings import load
 from tests.simulation.clock import Clock
@@ -32,7 +33,10 @@ SHM = Path("/dev/shm")  # memory, where there is some
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a merchant, a plan and a CRM are like; `settings` are the tool's own."""
+    """What a merchant, a plan and a CRM are like; `settings` are the tool's own.
+
+    `sources` are whom it asks, `role_filter` is as in `Voucherify`, `hooks` whether webhooks come.
+    """
 
     customers: int
     most: int
@@ -42,6 +46,10 @@ class Choices:
     keeps_ids: bool
     destinations: tuple
     settings: dict
+    sources: str = "all"
+    role_filter: str = "works"
+    ids_rise: bool = True
+    hooks: bool = False
 
     @classmethod
     def of(cls, dice):
@@ -65,7 +73,12 @@ class Choices:
                 "HOLDERSYNC_MAX_UNASSIGNMENTS": choice(["500", "500", "6"]),
                 "HOLDERSYNC_ON_CUSTOMER_GONE": choice(["dead-letter", "unassign"]),
                 "HOLDERSYNC_VALIDATION": choice(["strict", "strict", "lenient"]),
+                "HOLDERSYNC_MAX_STALENESS": choice(["7d", "7d", "2d"]),
             },
+            sources=choice(["all", "all,holders", "all,holders", "holders"]),
+            role_filter=choice(["works", "works", "works", "ignored", "refused", "nobody"]),
+            ids_rise=choice([True, True, True, False]),
+            hooks=choice([True, True, False]),
         )
 
 
@@ -84,9 +97,11 @@ class Universe:
         self.dice = dice
         self.around = around
         self.clock = Clock()
-        self.world = World(self.clock)
+        self.world = World(self.clock, ids_rise=choices.ids_rise)
         self.counts = Counter()
         self.cursors = {}
+        self.silent_until = self.clock.true
+        self.acknowledged = []
         self._numbers = count(1)
         self._alone = {}
         self.loaded = load(None, environ=_environment(choices, home.disk))
@@ -101,6 +116,7 @@ class Universe:
             self.world,
             Limits(choices.calls, choices.seconds),
             page_size=choices.page_size,
+            role_filter=choices.role_filter,
         )
         around.machine = self.machine
         around.network = Network(self.machine, self.server, self.promises)
@@ -116,6 +132,15 @@ class Universe:
     @property
     def settings(self):
         return self.loaded.settings
+
+    @property
+    def source(self):
+        """Whom the tool asks, as its command line would make it of the setting."""
+        names = self.choices.sources.split(",")
+        looks = "holders" in names
+        return CustomerSource(
+            self.choices.sources, lists="all" in names, codes=looks, lists_codes=looks
+        )
 
     @property
     def fingerprint(self):
@@ -203,6 +228,8 @@ def of_seed(seed, around, home):
 
 def _environment(choices, disk):
     return choices.settings | {
+        "HOLDERSYNC_CUSTOMERS": choices.sources,
+        "HOLDERSYNC_WEBHOOK_SECRET": "secret",
         "VOUCHERIFY_BASE_URL": "https://voucherify.test",
         "VOUCHERIFY_APP_ID": "app",
         "VOUCHERIFY_APP_TOKEN": "token",

@@ -51,12 +51,20 @@ class Limits:
         return (self.window + 1) * self.seconds
 
 
-class Voucherify:
-    """Answers for one world; a page holds no more than `page_size` of what was asked for."""
+ONLY_FRIENDS = "filters[holder_role][conditions][$is][0]"
 
-    def __init__(self, clock, world, limits, *, page_size):
+
+class Voucherify:
+    """Answers for one world; a page holds no more than `page_size` of what was asked for.
+
+    `role_filter` is what becomes of the filter for friends among a code's holders, which is not
+    proven: it "works", is "ignored", is "refused", or lets "nobody" pass.
+    """
+
+    def __init__(self, clock, world, limits, *, page_size, role_filter="works"):
         self._clock = clock
         self._world = world
+        self._role_filter = role_filter
         self.limits = limits
         self.page_size = page_size
         self.calls = 0
@@ -64,8 +72,10 @@ class Voucherify:
     def answers(self, path, query):
         """Answer a GET request; every request that gets here counts."""
         self.calls += 1
-        if (refusal := self._refusal()) is not None:
-            return refusal
+        refusal = self._refusal()
+        return self._routed(path, query) if refusal is None else refusal
+
+    def _routed(self, path, query):
         match [unquote(part) for part in path.strip("/").split("/")]:
             case ["v1", "customers"]:
                 return self._customers(query)
@@ -73,6 +83,10 @@ class Voucherify:
                 return self._activity(customer_id, query)
             case ["v1", "customers", customer_id, "redeemables"]:
                 return self._redeemables(customer_id, query)
+            case ["v1", "vouchers"]:
+                return self._vouchers(query)
+            case ["v1", "referrals", "members", voucher_id, "holders"]:
+                return self._holders(voucher_id, query)
         return self.says(404, payloads.refusal(404, "not_found"))
 
     def _refusal(self):
@@ -121,20 +135,39 @@ class Voucherify:
         return self.says(429, body, X_Rate_Limit_Type="api_calls_cycle")
 
     def _customers(self, query):
+        rows = [each for each in self._world.customers.values() if each.is_listed(self._clock.true)]
         after = query.get("starting_after")
-        rows = [
-            each
-            for each in self._world.customers.values()
-            if each.is_listed(self._clock.true)
-            and (after is None or payloads.stamp(each.created_at) > after)
-        ]
+        return self._numbered("customers", rows, after, payloads.customer_row, query)
+
+    def _vouchers(self, query):
+        rows = self._world.issued()
+        after = query.get("created_at[after]")
+        return self._numbered("vouchers", rows, after, payloads.voucher_row, query)
+
+    def _numbered(self, name, rows, after, text_of, query):
+        """Give a page by its number, the oldest row first."""
+        rows = [each for each in rows if after is None or payloads.stamp(each.created_at) > after]
         rows.sort(key=lambda each: (each.created_at, each.id))
         size = min(int(query["limit"]), self.page_size)
         begin = (int(query.get("page", "1")) - 1) * size
-        texts = ",".join(payloads.customer_row(each) for each in rows[begin : begin + size])
+        texts = ",".join(text_of(each) for each in rows[begin : begin + size])
         more = "true" if begin + size < len(rows) else "false"
-        head = f'{{"object":"list","data_ref":"customers","total":{len(rows)},"has_more":{more}'
-        return self.says(200, f'{head},"customers":[{texts}]}}')
+        head = f'{{"object":"list","data_ref":"{name}","total":{len(rows)},"has_more":{more}'
+        return self.says(200, f'{head},"{name}":[{texts}]}}')
+
+    def _holders(self, voucher_id, query):
+        voucher = self._world.vouchers.get(voucher_id)
+        if voucher is None or not voucher.is_here(self._clock.true):
+            return self.says(404, payloads.refusal(404, "not_found", voucher_id, "voucher"))
+        asks_for_friends = ONLY_FRIENDS in query
+        if asks_for_friends and self._role_filter == "refused":
+            return self.says(400, payloads.refusal(400, "invalid_query_params"))
+        rows = [(e.holder_id, payloads.holder_row(e)) for e in self._world.holders_of(voucher)]
+        if asks_for_friends and self._role_filter == "nobody":
+            rows = []
+        if not asks_for_friends or self._role_filter == "ignored":
+            rows.append((voucher.referrer_id, payloads.referrer_row(voucher)))
+        return self._behind(rows, query, f'"total":{len(rows)},')
 
     def _activity(self, customer_id, query):
         customer = self._world.customers.get(customer_id)
@@ -153,16 +186,19 @@ class Voucherify:
         customer = self._world.customers.get(customer_id)
         if customer is None or not customer.is_here(self._clock.true):
             return self.says(404, payloads.refusal(404, "not_found", customer_id))
-        held = sorted(self._world.held_by(customer), key=lambda each: each.holder_id, reverse=True)
-        if after := query.get("starting_after_id"):
-            held = [each for each in held if each.holder_id < after]
+        rows = [(e.holder_id, payloads.redeemable_row(e)) for e in self._world.held_by(customer)]
+        return self._behind(rows, query)
+
+    def _behind(self, rows, query, head=""):
+        """Give what comes behind an id, the highest id first; `rows` are ids and texts."""
+        after = query.get("starting_after_id")
+        rows = sorted((each for each in rows if after is None or each[0] < after), reverse=True)
         size = min(int(query["limit"]), self.page_size)
-        page = held[:size]
-        texts = ",".join(payloads.redeemable_row(each) for each in page)
-        if len(held) <= size:
-            return self.says(200, _list(texts, '"has_more":false'))
-        more = f'"has_more":true,"more_starting_after":"{page[-1].holder_id}"'
-        return self.says(200, _list(texts, more))
+        texts = ",".join(text for _, text in rows[:size])
+        if len(rows) <= size:
+            return self.says(200, _list(texts, f'{head}"has_more":false'))
+        more = f'"has_more":true,"more_starting_after":"{rows[size - 1][0]}"'
+        return self.says(200, _list(texts, head + more))
 
     def _page(self, events, size):
         page = events[:size]

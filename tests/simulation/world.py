@@ -3,109 +3,32 @@
 Only this file knows what is so. The tool learns of it through `voucherify.py` alone, page by page.
 """
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import Enum
+from datetime import timedelta
 from itertools import count
 
 from tests.simulation import payloads
+from tests.simulation.records import Assignment, Customer, Event, Hook, Kind, Voucher
 
 AT_ONCE = timedelta()
-FUTURE_TAKEN = timedelta(minutes=5)
-"""An event dated further ahead needs a person."""
-
-
-class Kind(Enum):
-    """What an event in somebody's list tells."""
-
-    ASSIGNED = "an assignment began"
-    UNASSIGNED = "an assignment ended"
-    MISFILED = "somebody else's assignment ended"
-    MISFILED_ASSIGNED = "somebody else's assignment began"
-    NONSENSE = "something that can't be understood"
-    OTHER = "something that is not ours"
-
-
-@dataclass(frozen=True, slots=True)
-class Voucher:
-    id: str
-    code: str
-    campaign_id: str
-
-
-@dataclass(eq=False, slots=True)
-class Customer:
-    """`listed_from` is when List Customers begins to show them; None: it never does."""
-
-    id: str
-    source_id: str
-    email: str
-    created_at: datetime
-    listed_from: datetime | None
-    left_at: datetime | None = None
-    events: list["Event"] = field(default_factory=list)
-
-    def is_here(self, at):
-        return self.left_at is None or at < self.left_at
-
-    def is_listed(self, at):
-        return self.is_here(at) and self.listed_from is not None and self.listed_from <= at
-
-    def __repr__(self):
-        return self.id
-
-
-@dataclass(eq=False, slots=True)
-class Assignment:
-    """`ended_at` is when it was true no more, whoever tells of it."""
-
-    holder_id: str
-    customer: Customer
-    voucher: Voucher
-    assigned_at: datetime
-    ended_at: datetime | None = None
-    began: "Event" = None
-    told_by: list["Event"] = field(default_factory=list)
-
-    @property
-    def stands(self):
-        return self.ended_at is None
-
-    def __repr__(self):
-        return self.holder_id
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Event:
-    """`at` is its `created_at`; it is in the list from `seen_from` on, often the same instant."""
-
-    id: str
-    kind: Kind
-    owner: Customer
-    at: datetime
-    seen_from: datetime
-    text: str
-    assignment: Assignment | None = None
-    repeated: bool = False
-
-    @property
-    def is_too_early(self):
-        """Whether it was first seen with a date too far ahead to be believed."""
-        return self.at - self.seen_from > FUTURE_TAKEN - timedelta(seconds=10)
-
-    def __repr__(self):
-        return f"{self.id} ({self.kind.value}, {self.at:%m-%dT%H:%M:%S}, of {self.owner})"
+FAR, PRIME = 7_919, 1_000_003
+"""With these, ids jump up and down, and none comes twice."""
 
 
 class World:
-    """Customers, assignments and events; each step happens at the clock's true time."""
+    """Customers, codes, assignments and events; each step happens at the clock's true time.
 
-    def __init__(self, clock):
+    `hooks` are the webhooks that wait to be sent. Holder ids rise with time, or, with `ids_rise`
+    False, they don't.
+    """
+
+    def __init__(self, clock, *, ids_rise=True):
         self.clock = clock
+        self._ids_rise = ids_rise
         self.customers = {}
         self.assignments = {}
         self.events = {}
-        self.vouchers = []
+        self.vouchers = {}
+        self.hooks = []
         self._numbers = count(1)
 
     def joins(self, *, listed_after=AT_ONCE):
@@ -125,17 +48,42 @@ class World:
         """A customer is deleted, with all their events."""
         customer.left_at = self.clock.true
         for assignment in self.held_by(customer):
-            assignment.ended_at = self.clock.true
+            self.ends_silently(assignment)
+        self._sends_deletion("customer", customer.id)
 
     def issues(self):
         number = next(self._numbers)
-        voucher = Voucher(f"v_{number:06d}", f"FRIEND-{number}", f"camp_{number % 3}")
-        self.vouchers.append(voucher)
+        voucher = Voucher(
+            id=f"v_{number:06d}",
+            code=f"FRIEND-{number}",
+            campaign_id=f"camp_{number % 3}",
+            referrer_id=f"rh_{number:06d}_owner",
+            created_at=self.clock.stamp,
+        )
+        self.vouchers[voucher.id] = voucher
         return voucher
+
+    def deletes(self, voucher):
+        """A code is deleted, and no event tells its holders."""
+        self._takes_away(voucher)
+        self._sends_deletion("voucher", voucher.id)
+
+    def deletes_campaign(self, campaign_id):
+        """A campaign is deleted with its codes, and no event tells anybody."""
+        for voucher in self.issued():
+            if voucher.campaign_id == campaign_id:
+                self._takes_away(voucher)
+        self._sends_deletion("campaign", campaign_id)
+
+    def ends_silently(self, assignment):
+        """An assignment ends, and no event tells of that."""
+        assignment.ended_at = self.clock.true
 
     def assigns(self, customer, voucher, *, late=AT_ONCE):
         """A customer gets a voucher, under an id that nobody had before."""
         number, now = next(self._numbers), self.clock.stamp
+        if not self._ids_rise:
+            number = number * FAR % PRIME
         assignment = Assignment(f"rh_{number:06d}", customer, voucher, now)
         self.assignments[assignment.holder_id] = assignment
         assignment.began = self._told(Kind.ASSIGNED, customer, assignment, late=late)
@@ -144,7 +92,7 @@ class World:
     def unassigns(self, assignment, *, late=AT_ONCE, ahead=AT_ONCE, shape="A", repeated=False):
         """An assignment ends; the event may appear `late`, or be dated `ahead` of its time."""
         assignment.ended_at = self.clock.true
-        return self._told(
+        event = self._told(
             Kind.UNASSIGNED,
             assignment.customer,
             assignment,
@@ -153,6 +101,9 @@ class World:
             shape=shape,
             repeated=repeated,
         )
+        body = payloads.assignment(event.id, payloads.UNASSIGNED, event.at, assignment, "A")
+        self.hooks.append(Hook(body, event))
+        return event
 
     def tells_again(self, assignment, shape="A"):
         """The same end is told once more, later, by an event with another id."""
@@ -185,8 +136,16 @@ class World:
             each for each in self.assignments.values() if each.customer is customer and each.stands
         ]
 
+    def holders_of(self, voucher):
+        return [
+            each for each in self.assignments.values() if each.voucher is voucher and each.stands
+        ]
+
     def standing(self):
         return [each for each in self.assignments.values() if each.stands]
+
+    def issued(self):
+        return [each for each in self.vouchers.values() if each.left_at is None]
 
     def here(self):
         return [each for each in self.customers.values() if each.left_at is None]
@@ -202,6 +161,15 @@ class World:
         if kind is Kind.UNASSIGNED:
             assignment.told_by.append(event)
         return self._listed(event)
+
+    def _takes_away(self, voucher):
+        voucher.left_at = self.clock.true
+        for assignment in self.holders_of(voucher):
+            self.ends_silently(assignment)
+
+    def _sends_deletion(self, kind, own_id):
+        event_id, now = self._new_event_id(), self.clock.stamp
+        self.hooks.append(Hook(payloads.deletion(event_id, now, kind, own_id)))
 
     def _listed(self, event):
         self.events[event.id] = event
