@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.engine import Connection
 
+from sync.database import insert_into
 from sync.ledger.codes import is_there
 from sync.ledger.due_codes import DueCode
 from sync.ledger.findings import open_letter, store_letter
@@ -16,6 +17,7 @@ from sync.model.unassignment import CustomerId, VoucherId
 
 IS_COUNTED = exists().where(holders.c.holder_id == assignments.c.holder_id)
 """Whoever held a code when it went is among its holders since then, however we knew of it."""
+COLUMNS = ["holder_id", "voucher_id", "customer_id"]
 
 
 def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -> bool:
@@ -61,11 +63,12 @@ def tell_gone_codes(
 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> None:
-    columns = [holders.c.holder_id, holders.c.voucher_id, holders.c.customer_id]
     known = select(
         assignments.c.holder_id, assignments.c.voucher_id, assignments.c.customer_id
     ).where(which, is_held(covered=False), ~IS_COUNTED)
-    connection.execute(holders.insert().from_select(columns, known))
+    # A run and a backfill may do so at the same time.
+    statement = insert_into(connection, holders).from_select(COLUMNS, known)
+    connection.execute(statement.on_conflict_do_nothing())
 
 
 def _tell(
