@@ -21,6 +21,7 @@ from sync.model.unassignment import CustomerId
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any hint: an index serves what is later than this, and not what is not null."""
+LAST = datetime.max.replace(tzinfo=UTC)
 AHEAD = timedelta(days=1)
 """Longer than a read takes; what a hint dates further ahead was dated by a wrong clock."""
 
@@ -70,7 +71,8 @@ def is_awaited(
     Lists of events may show it late, so that a read that `began` right after the news may have come
     too soon. What hints tell is dated by Voucherify, and who vanished by our own clock: `now`.
     """
-    told = select(hints.c.holder_id).where(_is_told(customer_id, began - lookback, began))
+    since = max(began, EVER + lookback) - lookback
+    told = select(hints.c.holder_id).where(_is_told(customer_id, since, began))
     vanished = select(holders.c.holder_id).where(
         holders.c.customer_id == customer_id,
         holders.c.vanished_at >= now - lookback,
@@ -102,7 +104,7 @@ def _is_told(customer_id: CustomerId, since: datetime, began: datetime) -> Colum
     )
     return and_(
         hints.c.customer_id == customer_id,
-        hints.c.at.between(since, began + AHEAD),
+        hints.c.at.between(since, min(began, LAST - AHEAD) + AHEAD),
         ~vanished,
         ~_is_found(hints.c.holder_id),
     )
