@@ -9,8 +9,7 @@ from tests.simulation.fates import CLEAR, weather
 from tests.simulation.invariants import check_night
 
 HOURS = (0.2, 1, 6, 22, 24, 24, 26, 50)
-MOST_CALM_NIGHTS = 8
-"""Three weeks: three times as long as whoever holds something waits at the most."""
+MOST_CALM_NIGHTS = 24
 TELLS_USER = 78
 SILENCE = timedelta(days=7)
 
