@@ -96,8 +96,12 @@ def receiver_state(ledger: Ledger) -> ReceiverState:
 
 
 def count_unassigned_since(ledger: Ledger, since: datetime | None) -> int:
-    """Count the unassignments that happened after a time; none if there is no time."""
-    query = select(func.count()).select_from(unassignments)
+    """Count the unassignments that events date after a time; none if there is no time.
+
+    Of those that we derived no event tells, so that no webhook could have told of them either.
+    """
+    told = unassignments.c.event_id.not_like("derived:%")
+    query = select(func.count()).select_from(unassignments).where(told)
     with ledger.read_only() as connection:
         if since is None:
             return 0

@@ -1,12 +1,13 @@
 """What webhooks told is stored once, and handed to the next run."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from sync.ledger.codes import name_codes
+from sync.ledger.findings import store_findings
 from sync.ledger.forgotten import forget
 from sync.ledger.inbox import (
     KEPT_FOR,
@@ -146,6 +147,16 @@ def test_what_came_is_counted_and_holders_for_themselves(ledger, now, told):
     assert (state.received, state.last_at) == (5, now + timedelta(hours=2))
     assert state.holder_first_at == now + timedelta(hours=1)
     assert state.holder_last_at == now + timedelta(hours=2)
+
+
+def test_unassignments_that_no_event_told_of_are_no_sign_of_missing_webhooks(
+    ledger, now, unassigned
+):
+    found = [unassigned("rh_1"), unassigned("rh_2", event_id="derived:customer_gone:rh_2")]
+    with ledger.transaction() as connection:
+        store_findings(connection, found, asked=None, run_id="run-1", now=now)
+
+    assert count_unassigned_since(ledger, datetime(2020, 1, 1, tzinfo=UTC)) == 1
 
 
 def test_unassignments_after_no_time_at_all_are_none(ledger, now):
