@@ -96,10 +96,12 @@ def _json(body: bytes) -> Mapping[str, object]:
 
 
 def _data(told: Mapping[str, object]) -> Mapping[str, object]:
-    """Find the payload: under `data`, even twice, or the whole body."""
+    """Find the payload: under `data`, even twice or in a list of one, or the whole body."""
     data: Mapping[str, object] = told
     for _ in range(DEEPEST):
         inner = data.get("data")
+        if isinstance(inner, list) and len(inner) == 1:
+            inner = inner[0]
         if "holder" in data or not isinstance(inner, Mapping):
             return data
         data = inner

@@ -93,6 +93,14 @@ def test_an_unassignment_hints_at_its_customer_and_at_when():
     )
 
 
+@pytest.mark.parametrize("wrapped", [lambda it: [it], lambda it: {"data": [it]}])
+def test_a_payload_in_a_list_of_one_is_read_as_it_is_in_an_activity(wrapped):
+    told = json.loads(envelope(holder=HOLDER))
+    told["data"] = wrapped(told["data"])
+
+    assert read_webhook(json.dumps(told).encode(), NOW).customer_id == "cust_1"
+
+
 def test_a_payload_without_an_envelope_is_read_and_its_replay_is_the_same():
     body = json.dumps({"holder": HOLDER, "customer": {"email": "a@example.com"}}).encode()
 
