@@ -72,11 +72,12 @@ def read_webhook(body: bytes, received_at: datetime) -> Received | None:
     kind = event.get("type", told.get("type"))
     data = _data(told)
     written = event.get("created_at", told.get("created_at"))
-    at = _at(written, received_at)
+    # Only of what is a hint the time is asked: what is not has nothing that could be too old, and
+    # without an envelope its time is a thing's own, years ago.
     if kind == UNASSIGNED or (not isinstance(kind, str) and _is_assignment(data)):
-        return _unassigned(data, _key(event), at, written)
+        return _unassigned(data, _key(event), _at(written, received_at), written)
     if isinstance(kind, str) and kind in DELETED:
-        return _deleted(kind, data, _key(event), at)
+        return _deleted(kind, data, _key(event), _at(written, received_at))
     return None
 
 

@@ -142,6 +142,9 @@ def test_what_was_deleted_is_a_hint_too(kind, data, named):
         envelope("customer.holder.assignment.created", holder=HOLDER),
         envelope("campaign.created"),
         json.dumps({"holder": {"id": "cust_1", "object": "customer"}}).encode(),
+        envelope("customer.updated", at="2020-01-01T00:00:00.000Z", customer={"id": "cust_1"}),
+        envelope("customer.updated", at="yesterday", customer={"id": "cust_1"}),
+        json.dumps({"object": "customer", "created_at": "2020-01-01T00:00:00Z"}).encode(),
         b"{}",
     ],
 )
