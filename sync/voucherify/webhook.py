@@ -145,9 +145,11 @@ def _unassigned(
     if not (_is_id(holder.id) and _is_id(holder.customer_id)):
         msg = "an id is too long"
         raise MalformedError(msg)
-    # A holder may be unassigned once more, under the same id: with another time it is no replay.
+    # A holder may be unassigned once more, under the same id: with another time, of the end or of
+    # the assignment, it is no replay.
+    times = str(written), holder.created_at.isoformat()
     return Received(
-        key=key or _hashed("holder", holder.id, holder.customer_id, str(written)),
+        key=key or _hashed("holder", holder.id, holder.customer_id, *times),
         kind="holder",
         at=at,
         customer_id=CustomerId(holder.customer_id),
@@ -160,7 +162,10 @@ def _deleted(
 ) -> Received:
     kind, name = DELETED[event_type]
     thing = data.get(name)
-    own_id = (thing if isinstance(thing, Mapping) else data).get("id")
+    # Where nothing was found within the envelope, its id is that of the send-out.
+    is_envelope = "event" in data or data.get("type") == event_type
+    named = thing if isinstance(thing, Mapping) else {} if is_envelope else data
+    own_id = named.get("id")
     if not _is_id(own_id):
         msg = f"{event_type} names no {name}"
         raise MalformedError(msg)

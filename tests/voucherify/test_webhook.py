@@ -120,6 +120,16 @@ def test_without_an_events_id_the_same_holder_at_another_time_is_no_replay():
     assert told(first) == told(first) != told(again)
 
 
+def test_without_any_id_or_time_of_the_event_the_same_holder_assigned_again_is_no_replay():
+    def told(assigned_at):
+        holder = HOLDER | {"created_at": assigned_at}
+        return read_webhook(json.dumps({"holder": holder}).encode(), NOW).key
+
+    first, again = "2026-03-01T08:00:00.000Z", "2026-03-09T08:00:00.000Z"
+
+    assert told(first) == told(first) != told(again)
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "named"),
     [
@@ -166,6 +176,8 @@ def test_other_events_tell_nothing(body):
         envelope(),
         envelope("voucher.deleted", voucher={"id": ""}),
         envelope("campaign.deleted"),
+        json.dumps(json.loads(envelope("campaign.deleted")) | {"data": None}).encode(),
+        b'{"id": "whs_1", "type": "voucher.deleted"}',
         envelope(holder=HOLDER, at="yesterday"),
         envelope(holder=HOLDER, at=7),
         envelope(holder=HOLDER, at="2026-02-20T00:00:00.000Z"),
