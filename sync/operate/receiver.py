@@ -121,7 +121,10 @@ class Receiver:
         self._now = now
 
     async def receive(self, request: Request) -> Response:
-        """Accept a delivery: 200 once it is stored, 503 if it can't be now, else a refusal."""
+        """Accept a delivery: 200 once it is stored, 503 if it can't be now, else a refusal.
+
+        An event that tells us nothing is answered with 200 even if nothing can be stored.
+        """
         try:
             async with asyncio.timeout(BODY_PATIENCE):
                 body = await _body(request)
@@ -133,11 +136,14 @@ class Receiver:
             return _refused(401, "not signed with the project's secret")
         try:
             received = read_webhook(body, self._now())
-            await self._inbox.put(received)
         except MalformedError as error:
             return _refused(400, str(error))
+        try:
+            await self._inbox.put(received)
         except BusyError:
-            return PlainTextResponse("not now, send it again\n", 503, {"Retry-After": "60"})
+            # What tells us nothing is only counted: to send it again would be of no use.
+            if received is not None:
+                return PlainTextResponse("not now, send it again\n", 503, {"Retry-After": "60"})
         return PlainTextResponse("stored\n" if received else "nothing to do\n")
 
     async def health(self, _request: Request) -> Response:

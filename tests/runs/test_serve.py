@@ -2,7 +2,10 @@
 
 import signal
 import socket
+import sqlite3
 import threading
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -109,6 +112,19 @@ def test_other_events_are_answered_and_ignored(ready):
     with receiving(ready) as receiver:
         assert receiver.send(event(1, "customer.updated", customer={"id": "cust_1"})) == 200
         assert ready.ledger(INBOX) == []
+
+
+def test_while_the_ledger_is_held_a_hint_is_sent_back_in_time_and_other_events_are_not(ready):
+    told = event(1)
+    with receiving(ready) as receiver, closing(sqlite3.connect(ready.ledger_file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert receiver.send(told) == 503
+        assert receiver.send(event(2, "customer.updated", customer={"id": "cust_1"})) == 200
+        assert time.monotonic() - began < 3
+        other.rollback()
+        assert receiver.send(told) == 200
+        assert len(ready.ledger(INBOX)) == 1
 
 
 def test_the_next_run_reads_whom_a_hint_names_and_nothing_is_believed_without(ready):
