@@ -8,6 +8,7 @@ Only `holdersync serve` imports this module, and with it Starlette and uvicorn (
 """
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from sync.errors import HoldersyncError
 from sync.model.received import Received
@@ -33,7 +35,16 @@ PATIENCE = 0.8
 """Seconds until a delivery that could not be stored is sent back; Voucherify waits for ten."""
 BODY_PATIENCE = 5
 """Seconds until a body has to be there."""
+HEAD_PATIENCE = 5
+"""Seconds until a connection has to have sent a whole head, or all of a body that was refused."""
 MOST_WAITING = 2_000
+FILES_OF_OURS = 96
+"""Open files that are not left to connections: the ledger's, standard streams, and connections that
+are accepted and not looked at yet."""
+ACCEPTED_AT_ONCE = 8
+"""Connections that asyncio accepts in one go; it takes some goes until it looks at the first."""
+BACKLOG = 2_048
+"""Connections that the system keeps for us until they are accepted."""
 GRACE = 5
 """Seconds for what is under way when the receiver is asked to stop."""
 
@@ -191,7 +202,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-        listening.listen(2_048)
+        listening.listen(BACKLOG)
     except OSError:
         listening.close()
         raise
@@ -202,6 +213,8 @@ def serve(app: Starlette, listening: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; then answer what is under way, and come back."""
     config = uvicorn.Config(
         app,
+        http=_Connection,
+        backlog=ACCEPTED_AT_ONCE,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -211,6 +224,62 @@ def serve(app: Starlette, listening: socket.socket) -> None:
     asyncio.run(_Server(config).until_told(listening))
 
 
+class _Connection(H11Protocol):
+    """A connection that is not waited for without end, and one of a number that can be served.
+
+    uvicorn gives a head all the time it takes, so that whoever connects and says nothing keeps a
+    file open; when there are no more, asyncio accepts nobody and logs thousands of errors a second.
+    """
+
+    _ending: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Close it at once where there are too many; else give it its time for a head."""
+        super().connection_made(transport)
+        if len(self.connections) > _most_connections():
+            transport.close()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the watch, too."""
+        super().connection_lost(exc)
+        self._unwatch()
+
+    def data_received(self, data: bytes) -> None:
+        """Watch while what comes makes no request yet."""
+        super().data_received(data)
+        if self._is_idle:
+            self._watch()
+        else:
+            self._unwatch()
+
+    @property
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def _watch(self) -> None:
+        if self._ending is None:
+            self._ending = self.loop.call_later(HEAD_PATIENCE, self._end)
+
+    def _unwatch(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+
+    def _end(self) -> None:
+        self._ending = None
+        if self._is_idle:
+            self.transport.close()
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MOST_WAITING
+    return max(1, min(MOST_WAITING, files - FILES_OF_OURS))
+
+
 class _Server(uvicorn.Server):
     """A server that ends in order on a signal: uvicorn's own raises it once more in the end."""
 
@@ -218,6 +287,12 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `until_told`."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the system keep more connections than are accepted at once: for both, one number."""
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(BACKLOG)
 
     async def until_told(self, listening: socket.socket) -> None:
         """Serve until a signal comes."""

@@ -1,15 +1,17 @@
 """Webhooks are hints: stored before they are answered, and read by the next run."""
 
+import resource
 import signal
 import socket
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync.operate.receiver import HEAD_PATIENCE
 from tests.runs.webhooks import SECRET, event, receiving, signed
 
 PATH = "/webhooks/voucherify"
@@ -106,6 +108,63 @@ def test_a_body_that_never_comes_is_not_waited_for(ready):
             slow.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
             assert receiver.send(event(1)) == 200
             assert slow.recv(1_000).startswith(b"HTTP/1.1 408")
+
+
+SLOW = {
+    "nothing": b"",
+    "half a head": b"POST /web",
+    "a body that was refused": (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n".encode()
+        + b"x" * 70_000
+    ),
+    "half a head after a request": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nPOST /web",
+}
+
+
+def test_whoever_sends_no_whole_request_is_not_waited_for(ready):
+    with receiving(ready) as receiver, ExitStack() as stack:
+        slow = {name: stack.enter_context(connected(receiver)) for name in SLOW}
+        for name, begin in SLOW.items():
+            slow[name].sendall(begin)
+        closed = set()
+        until = time.monotonic() + 2 * HEAD_PATIENCE
+        while slow.keys() - closed and time.monotonic() < until:
+            time.sleep(0.2)
+            for name in slow.keys() - closed:
+                # Whoever goes on dribbling is not waited for either.
+                if is_closed(slow[name], dribbles=name != "nothing"):
+                    closed.add(name)
+        assert closed == SLOW.keys()
+
+
+def connected(receiver):
+    host, port = receiver.base.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.setblocking(False)
+    return connection
+
+
+def is_closed(connection, *, dribbles):
+    try:
+        if dribbles:
+            connection.sendall(b"x")
+        return not connection.recv(1_000)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_more_connections_than_files_keep_nobody_from_being_stored_for_long(ready):
+    with receiving(ready) as receiver, ExitStack() as stack:
+        resource.prlimit(receiver.process.pid, resource.RLIMIT_NOFILE, (160, 160))
+        for _ in range(200):
+            stack.enter_context(connected(receiver))
+        time.sleep(HEAD_PATIENCE + 1)
+        assert receiver.send(event(1)) == 200
+        receiver.process.terminate()
+        assert receiver.process.wait(10) == 0
+        assert receiver.process.stderr.read() == ""
 
 
 def test_other_events_are_answered_and_ignored(ready):
