@@ -69,14 +69,16 @@ def on_a_copy(configured: Configured) -> Iterator[Ground]:
         yield Ground(ledger, counted_on, DryRun(configured.adapter), nullcontext)
 
 
-def open_ledger(configured: Configured) -> Ledger:
+def open_ledger(configured: Configured, *, synced: bool = False) -> Ledger:
     """Open the ledger that a run has made; whoever opens it closes it.
+
+    `synced` lets each commit outlive a power failure: for what nothing would tell again.
 
     Raises:
         TellUserError: there is none, or it is not for this project or this release.
     """
     settings = configured.settings
-    ledger = open_existing(configured.ledger_url)
+    ledger = open_existing(configured.ledger_url, synced=synced)
     try:
         ledger.require_project(settings.base_url, settings.app_id)
     except TellUserError:

@@ -39,7 +39,7 @@ def serve_command(
                 from sync.operate import receiver  # noqa: PLC0415 - the extra may be missing
             except ImportError as error:
                 raise TellUserError(NOT_INSTALLED) from error
-            with closing(app.open_ledger(ready)) as ledger:
+            with closing(app.open_ledger(ready, synced=True)) as ledger:
                 receiving = receiver.application(
                     lambda told: store(ledger, told, app.now()),
                     lambda: _can_be_written(ledger),

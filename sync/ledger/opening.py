@@ -31,8 +31,12 @@ BUSY_SECONDS = 30.0
 """How long a short transaction waits for another one on SQLite."""
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, *, synced: bool = False) -> Engine:
     """Make the engine of a ledger; no I/O.
+
+    Args:
+        url: the ledger.
+        synced: what is committed outlives a power failure, also in an SQLite file.
 
     Raises:
         TellUserError: the URL names no database that can hold a ledger, or a driver is missing.
@@ -52,8 +56,10 @@ def make_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _durable_enough(connection: object, _record: object) -> None:
         # In WAL mode NORMAL may lose the last commits when the power fails, never their order:
-        # what was found and how far we read are lost together, and read again.
-        connection.execute("PRAGMA synchronous=NORMAL")  # type: ignore[attr-defined]
+        # what was found and how far we read are lost together, and read again. A webhook that was
+        # answered is not sent again.
+        how = "FULL" if synced else "NORMAL"
+        connection.execute(f"PRAGMA synchronous={how}")  # type: ignore[attr-defined]
         connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[attr-defined]
         # What was a person's is overwritten when it goes.
         connection.execute("PRAGMA secure_delete=ON")  # type: ignore[attr-defined]
@@ -157,8 +163,8 @@ def create_or_open(
     return ledger
 
 
-def open_existing(url: URL, *, locks: Locks | None = None) -> Ledger:
-    """Open a ledger that a run has made; makes and changes nothing.
+def open_existing(url: URL, *, locks: Locks | None = None, synced: bool = False) -> Ledger:
+    """Open a ledger that a run has made; makes and changes nothing. `synced`: see `make_engine`.
 
     Raises:
         NotNowError: it is busy, or its server can't be reached.
@@ -166,7 +172,7 @@ def open_existing(url: URL, *, locks: Locks | None = None) -> Ledger:
     """
     if not is_there(url):
         raise none_yet(place_of(url))
-    ledger = _ledger(url, locks)
+    ledger = _ledger(url, locks, synced=synced)
     with _closed_on_error(ledger):
         schema, revision = schema_of(ledger.engine)
         if schema is Schema.EMPTY:
@@ -203,8 +209,10 @@ def _make_current(ledger: Ledger, url: URL, migrations: str) -> None:
             migrate(connection, migrations)
 
 
-def _ledger(url: URL, locks: Locks | None, where: str | None = None) -> Ledger:
-    return Ledger(make_engine(url), where or place_of(url), locks or locks_of(url))
+def _ledger(
+    url: URL, locks: Locks | None, where: str | None = None, *, synced: bool = False
+) -> Ledger:
+    return Ledger(make_engine(url, synced=synced), where or place_of(url), locks or locks_of(url))
 
 
 @contextmanager

@@ -130,6 +130,8 @@ def test_the_journal_is_a_write_ahead_log_and_stays_one(ledger, url):
         assert setting(again, "journal_mode") == "wal"
         assert setting(again, "foreign_keys") == 1
         assert setting(again, "synchronous") == 1
+    with closing(open_existing(url, synced=True)) as synced:
+        assert setting(synced, "synchronous") == 2
 
 
 @pytest.mark.on_a_file

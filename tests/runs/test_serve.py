@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync import app
 from sync.operate.receiver import HEAD_PATIENCE
 from tests.runs.webhooks import SECRET, event, receiving, signed
 
@@ -240,6 +241,17 @@ def test_what_was_answered_is_there_after_a_kill_and_nothing_is_there_twice(read
         assert receiver.send_all(again) == [200] * len(again)
     keys = [key for key, *_ in ready.ledger(INBOX)]
     assert len(keys) == len(set(keys)) == len(bodies)
+
+
+def test_what_was_answered_outlives_a_power_failure(ready, monkeypatch):
+    """Only a disk can show that; that the ledger is opened for it can be seen."""
+    opened = []
+    real = app.open_ledger
+    monkeypatch.setattr(app, "open_ledger", lambda *a, **how: opened.append(how) or real(*a, **how))
+
+    ready.command("serve", "--host", "host.invalid", HOLDERSYNC_WEBHOOK_SECRET=SECRET)
+
+    assert opened == [{"synced": True}]
 
 
 def test_it_ends_in_order_when_it_is_told(ready):

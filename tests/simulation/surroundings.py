@@ -135,12 +135,13 @@ class Engines:
         self._lent = defaultdict(list)
 
     def lending(self, make):
-        def lend(url, *arguments):
+        def lend(url, *arguments, **how):
             machine = self._around.machine
             if machine is None or machine.connection_class_of(url.database) is None:
-                return make(url, *arguments)
-            key = (make, url, arguments)
-            engine = self._free[key].pop() if self._free[key] else make(url, *arguments)
+                return make(url, *arguments, **how)
+            key = (make, url, arguments, *how.items())
+            free = self._free[key]
+            engine = free.pop() if free else make(url, *arguments, **how)
             self._lent[machine.current].append((key, engine))
             return engine
 
