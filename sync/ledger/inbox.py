@@ -11,14 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, case, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
+from sync.ledger.findings import insert_new
 from sync.ledger.forgotten import remembered
 from sync.ledger.hints import take_up
 from sync.ledger.ledger import Ledger
-from sync.ledger.tables import codes, customers, inbox, receiver, unassignments
+from sync.ledger.people import held_by
+from sync.ledger.tables import assignments, codes, customers, inbox, receiver, unassignments
 from sync.model.event import Hint
 from sync.model.received import Received
 from sync.model.unassignment import CustomerId, HolderId
@@ -121,20 +135,31 @@ def _take(connection: Connection, row: Row[Any], run_id: str) -> None:
             hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), row.at)
             take_up(connection, hint, run_id)
         case "customer":
-            # One who is not known can't be asked for: Voucherify does not know the id any more.
+            # For one who is not known nothing follows from it.
             _hint_at_customer(connection, row.customer_id, row.at)
         case "code":
             _hint_at_codes(connection, codes.c.voucher_id == row.voucher_id, row.received_at)
         case "campaign":
-            _hint_at_codes(connection, codes.c.campaign_id == row.campaign_id, row.received_at)
+            _hint_at_codes(connection, _is_of(row.campaign_id), row.received_at)
 
 
 def _hint_at_customer(connection: Connection, customer_id: str, at: datetime) -> None:
+    """Let a customer be asked who may have been asked before, or whom only codes told of."""
     known = customers.c.hinted_at
     oldest = case((known < at, known), else_=literal(at, known.type))
     here = customers.c.gone_at.is_(None)
     them = update(customers).where(customers.c.customer_id == customer_id, here)
-    connection.execute(them.values(hinted_at=oldest, failures=0))
+    is_there = connection.execute(them.values(hinted_at=oldest, failures=0)).rowcount
+    if not is_there and held_by(connection, CustomerId(customer_id)):
+        insert_new(connection, customers, {"customer_id": customer_id, "hinted_at": at})
+
+
+def _is_of(campaign_id: str) -> ColumnElement[bool]:
+    """Tell which codes are of a campaign; of one that a person named, its holders tell it."""
+    told = exists().where(
+        assignments.c.voucher_id == codes.c.voucher_id, assignments.c.campaign_id == campaign_id
+    )
+    return or_(codes.c.campaign_id == campaign_id, and_(codes.c.campaign_id.is_(None), told))
 
 
 def _hint_at_codes(connection: Connection, which: ColumnElement[bool], at: datetime) -> None:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.ledger.codes import name_codes
-from sync.ledger.findings import store_findings
+from sync.ledger.findings import remember_assignments, store_findings
 from sync.ledger.forgotten import forget
 from sync.ledger.inbox import (
     KEPT_FOR,
@@ -93,6 +93,37 @@ def test_a_deleted_customer_is_asked_only_if_it_is_known(ledger, now, told, rows
 
     assert hinted(ledger) == {"cust_1": now}
     assert len(rows(ledger, customers)) == 1
+
+
+def test_a_deleted_customer_is_asked_whom_only_a_look_at_a_code_told_of(
+    ledger, now, told, rows, assigned
+):
+    with ledger.transaction() as connection:
+        seen = [assigned("rh_1"), assigned("rh_2", customer_id="cust_2")]
+        store_findings(connection, seen, asked=None, run_id="run-1", now=now)
+        connection.execute(customers.insert().values(customer_id="cust_2", gone_at=now))
+    gone = [told(each, "customer", customer_id=f"cust_{each}") for each in (1, 2, 3)]
+
+    store(ledger, gone, now)
+    take_inbox(ledger, "run-1", now)
+
+    assert hinted(ledger) == {"cust_1": now}
+    assert len(rows(ledger, customers)) == 2
+
+
+def test_a_deleted_campaign_lets_codes_be_looked_at_that_a_person_named(
+    ledger, now, told, assigned
+):
+    name_codes(ledger, [Code(f"v_{each}", None, None) for each in (1, 2, 3)], now)
+    of = [assigned("rh_1", campaign_id="camp_1"), assigned("rh_2", campaign_id="camp_2")]
+    held = [replace(each.assignment, voucher_id=f"v_{n}") for n, each in enumerate(of, 1)]
+    with ledger.transaction() as connection:
+        remember_assignments(connection, held)
+    store(ledger, [told(1, "campaign", campaign_id="camp_1")], now)
+
+    take_inbox(ledger, "run-1", now)
+
+    assert set(hinted(ledger, codes, "voucher_id")) == {"v_1"}
 
 
 def test_deleted_codes_and_campaigns_let_codes_be_looked_at(ledger, now, told):
