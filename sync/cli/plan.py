@@ -54,11 +54,13 @@ def plan_command(
             ):
                 found = asked(ground.ledger, source, project.lister, project.codes)
                 spent = project.meter.spent()
-        told = forecast(found.of, _schedule(settings, source, found, spent, every))
+        schedule = _schedule(settings, source, found, spent, every)
+        told = forecast(found.of, schedule)
+        left = calls_a_day(spent, settings.share, app.now())
         if as_json:
-            say_json(_json(source, found, told, every))
+            say_json(_json(source, found, told, schedule, left))
         else:
-            say(_text(source, found, told, settings, every))
+            say(_text(source, found, told, schedule, left))
         if not told.fits:
             raise TellUserError(_refusal(told, every))
         return 0
@@ -81,11 +83,13 @@ def _schedule(
     spent: Spent,
     every: timedelta,
 ) -> Schedule:
+    # A schedule is for many cycles: what this one has left may be a lot for its last days.
     begun, ends = settings.share.cycle_of(spent.cycle_start)
+    days = (ends - begun).days
     return Schedule(
         interval=every,
-        calls_a_day=calls_a_day(spent, settings.share, app.now()),
-        cycle_days=(ends - begun).days,
+        calls_a_day=settings.calls_per_cycle / days,
+        cycle_days=days,
         longest=settings.max_staleness,
         lists=source.lists + source.lists_codes,
         named=found.named,
@@ -94,11 +98,12 @@ def _schedule(
 
 
 def _json(
-    source: CustomerSource, found: Counted, told: Forecast, every: timedelta
+    source: CustomerSource, found: Counted, told: Forecast, schedule: Schedule, left: float
 ) -> dict[str, object]:
+    a_cycle = {name: round(calls * schedule.cycle_days) for name, calls in told.calls.items()}
     return {
         "customers": source.label,
-        "interval_seconds": every.total_seconds(),
+        "interval_seconds": schedule.interval.total_seconds(),
         "candidates": {
             "codes": found.of.codes,
             "holding": found.of.holding,
@@ -106,7 +111,9 @@ def _json(
             "named": found.named,
         },
         "calls_a_day": {name: round(calls, 1) for name, calls in told.calls.items()},
+        "calls_a_cycle": a_cycle,
         "calls_a_day_allowed": round(told.calls_a_day, 1),
+        "calls_a_day_left_of_this_cycle": round(left, 1),
         "share_of_what_is_allowed": round(told.spent_a_day / told.calls_a_day, 3),
         "delay_seconds": {"mean": told.mean, "least": told.least, "worst": told.worst},
         "sweep_seconds": told.sweep,
@@ -121,11 +128,11 @@ def _text(
     source: CustomerSource,
     found: Counted,
     told: Forecast,
-    settings: Settings,
-    every: timedelta,
+    schedule: Schedule,
+    left: float,
 ) -> str:
-    runs = DAY / every.total_seconds()
-    days = settings.calls_per_cycle / max(told.calls_a_day, 1.0)
+    runs = DAY / schedule.interval.total_seconds()
+    days = schedule.cycle_days
     of = found.of
     rows = [
         (PURPOSES[name], f"{calls / runs:.1f}", f"{calls:.0f}", f"{calls * days:.0f}")
@@ -139,16 +146,19 @@ def _text(
             f"candidates    {source.label}: {of.codes} codes, {of.holding} customers who hold "
             f"something, {of.others} others, {found.named} of a file"
         ),
-        f"calls         {told.calls_a_day:.0f} a day are left of our share",
+        (
+            f"calls         {told.calls_a_day:.0f} a day are our share, of which this takes "
+            f"{spent / told.calls_a_day:.0%}; of this cycle's, {left:.0f} a day are left"
+        ),
         "",
         table(("calls for", "a run", "a day", "a cycle"), [*rows, total]),
         "",
-        *_delays(told, settings),
+        *_delays(told, schedule),
     ]
     return "\n".join(lines)
 
 
-def _delays(told: Forecast, settings: Settings) -> list[str]:
+def _delays(told: Forecast, schedule: Schedule) -> list[str]:
     lines = []
     if told.mean is not None and told.least is not None and told.worst is not None:
         lines.append(
@@ -160,11 +170,13 @@ def _delays(told: Forecast, settings: Settings) -> list[str]:
             f"everybody     is read once in {_span(told.sweep)}, whoever was never seen too"
         )
     if not told.kept:
-        longest = _span(settings.max_staleness.total_seconds())
-        lines.append(
-            f"not kept      HOLDERSYNC_MAX_STALENESS of {longest}: it takes "
-            f"VOUCHERIFY_CALLS_PER_CYCLE={told.needed}, or a longer one"
+        longest = _span(schedule.longest.total_seconds())
+        takes = (
+            "a run at least as often"
+            if told.payable
+            else f"VOUCHERIFY_CALLS_PER_CYCLE={told.needed}, or a longer one"
         )
+        lines.append(f"not kept      HOLDERSYNC_MAX_STALENESS of {longest}: it takes {takes}")
     return lines
 
 

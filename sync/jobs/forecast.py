@@ -32,7 +32,7 @@ class Schedule:
 
     Args:
         interval: between two runs.
-        calls_a_day: what the share of the cycle has for a day.
+        calls_a_day: what the share of a whole cycle has for a day.
         cycle_days: days of the billing cycle.
         longest: HOLDERSYNC_MAX_STALENESS.
         lists: lists that each run goes on with, a call each at the least.
@@ -59,7 +59,8 @@ class Forecast:
         least: what no plan with these calls gets below, waiting for the next run not counted.
         worst: of what was seen to be held.
         sweep: how long it takes to read everybody else once; None if nobody else is.
-        kept: whether HOLDERSYNC_MAX_STALENESS is kept.
+        payable: whether the calls could keep HOLDERSYNC_MAX_STALENESS.
+        kept: whether it is kept: a run has to come as often, too.
         needed: calls a cycle that would keep it.
         shortest: the shortest interval that the share can pay; None if none can be.
     """
@@ -70,6 +71,7 @@ class Forecast:
     least: float | None
     worst: float | None
     sweep: float | None
+    payable: bool
     kept: bool
     needed: int
     shortest: timedelta | None
@@ -83,38 +85,46 @@ class Forecast:
 
 def forecast(of: Demand, at: Schedule) -> Forecast:
     """Say what a schedule costs, and what it is worth."""
-    runs = DAY / at.interval.total_seconds()
+    interval, longest = at.interval.total_seconds(), at.longest.total_seconds()
+    runs = DAY / interval
     a_run = at.lists + at.named
-    for_looks = at.calls_a_day - max(0.0, runs * a_run - (1 - FOR_LOOKS) * at.calls_a_day)
-    paid = price(of, for_looks, at.longest.total_seconds(), beside=at.beside)
-    shortest = _shortest(at, a_run, of.news * DAY)
+    # What runs cost at least is paid first; what is planned of the rest may be all of it.
+    for_looks = min(at.calls_a_day, (at.calls_a_day - runs * a_run) / FOR_LOOKS)
+    paid = price(of, for_looks, longest, beside=at.beside)
+    shortest = _shortest(at, a_run + _is_anybody(of), of.news * DAY)
     is_seen = bool(of.calls)
-    waits = at.interval.total_seconds() / 2
     return Forecast(
         calls=_purposes(of, paid, at, runs),
         calls_a_day=at.calls_a_day,
-        mean=expected_delay(of, paid) + waits if is_seen else None,
+        mean=expected_delay(of, paid) + interval / 2 if is_seen else None,
         least=least_delay(of, planned_calls(of, for_looks)) if is_seen else None,
-        worst=paid.longest + at.interval.total_seconds() if is_seen else None,
-        sweep=paid.sweep if of.others else None,
-        kept=paid.longest <= at.longest.total_seconds(),
+        worst=paid.longest + interval if is_seen else None,
+        sweep=max(paid.sweep, interval) if of.others else None,
+        payable=paid.longest <= longest,
+        kept=max(paid.longest, interval) <= longest or not is_seen,
         needed=_needed(of, at, runs * a_run),
         shortest=shortest,
         fits=shortest is not None and at.interval >= shortest,
     )
 
 
+def _is_anybody(of: Demand) -> bool:
+    """Tell whether there is anybody to look at: each run looks at one at least, whatever is due."""
+    return bool(of.calls or of.others)
+
+
 def _purposes(of: Demand, paid: Price, at: Schedule, runs: float) -> Mapping[str, float]:
+    """Give the calls of a day by purpose; a run looks at nobody twice."""
     codes = replace(of, calls=of.of_codes, holding=0, others=0)
     looks = calls_a_day(replace(codes, news=0.0), paid)
     seen = calls_a_day(replace(of, news=0.0, others=0), paid)
     return {
         "lists": runs * at.lists,
         "named": runs * at.named,
-        "codes": looks,
+        "codes": min(looks, runs * sum(of.of_codes.values())),
         "vanished": of.news * DAY,
-        "holding": seen - looks,
-        "sweep": of.others / paid.sweep * DAY if of.others else 0.0,
+        "holding": min(seen - looks, runs * of.holding),
+        "sweep": min(of.others / paid.sweep * DAY, runs * of.others) if of.others else 0.0,
     }
 
 

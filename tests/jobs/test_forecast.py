@@ -62,6 +62,42 @@ def test_the_shortest_interval_is_the_first_that_the_share_can_pay(named):
     assert not forecast(nobody, replace(at, interval=sooner)).fits
 
 
+FRIENDS = demand([CodeHistory(holders=3)] * 12, SHOP, holding=13, others=120)
+
+
+@pytest.mark.parametrize("lists", [0, 1, 2])
+@pytest.mark.parametrize("calls_a_day", [100, 667])
+def test_each_run_looks_at_somebody_and_at_the_shortest_interval_that_is_paid(lists, calls_a_day):
+    at = replace(HOURLY, lists=lists, calls_a_day=calls_a_day, interval=timedelta(minutes=1))
+
+    told = forecast(FRIENDS, at)
+    shortest = forecast(FRIENDS, replace(at, interval=told.shortest))
+
+    assert (told.fits, shortest.fits) == (False, True)
+    assert (lists + 1) * DAY / told.shortest.total_seconds() <= calls_a_day
+    assert shortest.spent_a_day <= calls_a_day * 1.001
+
+
+def test_no_run_asks_anybody_twice_however_seldom_it_comes():
+    told = forecast(FRIENDS, replace(HOURLY, interval=timedelta(days=400)))
+
+    a_run = {name: calls * 400 for name, calls in told.calls.items()}
+    assert a_run["codes"] <= 12
+    assert a_run["holding"] <= 13
+    assert a_run["sweep"] <= 120
+    assert told.sweep >= 400 * DAY
+
+
+def test_runs_that_come_less_often_than_the_longest_wait_do_not_keep_it():
+    told = forecast(FRIENDS, replace(HOURLY, longest=timedelta(hours=1)))
+    daily = forecast(
+        FRIENDS, replace(HOURLY, longest=timedelta(hours=1), interval=timedelta(days=1))
+    )
+
+    assert (told.payable, told.kept) == (True, True)
+    assert (daily.payable, daily.kept) == (True, False)
+
+
 def test_no_interval_fits_where_reading_what_vanishes_takes_more_than_there_is():
     busy = demand([CodeHistory(holders=50_000)], SHOP, holding=0, others=0)
 

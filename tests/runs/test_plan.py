@@ -1,5 +1,8 @@
 """What a schedule costs is told beforehand, and one that can't be paid is refused."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 
@@ -69,6 +72,31 @@ def test_a_promise_that_the_budget_can_not_keep_is_told_with_what_would(planning
     assert f"VOUCHERIFY_CALLS_PER_CYCLE={told['calls_a_cycle_needed']}" in text
     enough = {"VOUCHERIFY_CALLS_PER_CYCLE": str(told["calls_a_cycle_needed"] * 2)}
     assert shop.command("plan", "--json", **enough).json["max_staleness_is_kept"]
+
+
+def test_runs_that_come_too_seldom_for_the_promise_are_told_so(planning):
+    shop = planning(HOLDERSYNC_CUSTOMERS="holders", HOLDERSYNC_MAX_STALENESS="1h")
+    shop.run()
+
+    text = shop.command("plan", "--interval", "1d").out
+
+    assert "HOLDERSYNC_MAX_STALENESS of 1 h: it takes a run at least as often" in text
+
+
+@pytest.mark.parametrize("used", [0, 19_900, 20_000])
+def test_what_this_cycle_has_left_does_not_change_what_a_schedule_costs(planning, used):
+    shop = planning(HOLDERSYNC_CUSTOMERS="holders", VOUCHERIFY_CALLS_PER_CYCLE="20000")
+    shop.run()
+    with closing(sqlite3.connect(shop.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE budget SET used = ?, used_before_day = ?", (used, used))
+
+    hourly = shop.command("plan", "--json")
+    too_often = shop.command("plan", "--interval", "1m", "--json")
+
+    assert (hourly.code, too_often.code) == (0, 78)
+    assert 28 <= 20_000 / hourly.json["calls_a_day_allowed"] <= 31.1
+    assert sum(hourly.json["calls_a_cycle"].values()) <= 20_000
+    assert too_often.json["shortest_interval_seconds"] == 300
 
 
 def test_an_interval_that_is_none_is_a_wrong_use(planning):
