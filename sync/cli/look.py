@@ -1,5 +1,6 @@
 """`check` and `status`: they read and change nothing."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from sync.cli.found import evidence_json, evidence_lines, findings_json, finding
 from sync.cli.shell import AsJson, EnvFile, Shell
 from sync.cli.show import status_json, status_text
 from sync.cli.terminal import say, say_json
+from sync.errors import HoldersyncError
 from sync.jobs.check import (
     CheckResult,
     Sampled,
@@ -51,7 +53,10 @@ def check_command(
     def command() -> int:
         with stopping_on_signals(shell.stop), shell.configured(env_file) as ready:
             findings, sample = _looked(shell, ready)
-            seen = _probed(shell, ready) if probing else ()
+            seen: tuple[Evidence, ...] = ()
+            if probing:
+                seen, ended_by = _probed(shell, ready, findings)
+                findings += ended_by
         code = exit_code({finding.exit_code for finding in findings})
         if as_json:
             probes = {"probes": evidence_json(seen)} if probing else {}
@@ -83,14 +88,26 @@ def status_command(*, as_json: AsJson = False, env_file: EnvFile = None) -> None
     shell.leave_after(command)
 
 
-def _probed(shell: Shell, ready: app.Configured) -> tuple[Evidence, ...]:
-    """Ask the live API, and give all that was ever seen; it needs a ledger to write into."""
-    with (
-        closing(app.open_ledger(ready)) as ledger,
-        app.voucherify(ready, ledger, shell.stop) as project,
-    ):
-        probe(ledger, project.prober, app.now)
-        return tuple(evidence(ledger).values())
+def _probed(
+    shell: Shell, ready: app.Configured, findings: Sequence[CheckResult]
+) -> tuple[tuple[Evidence, ...], list[CheckResult]]:
+    """Ask the live API; give all that was ever seen, and what ended the asking.
+
+    It needs a ledger to write into, and a key that is accepted.
+    """
+    if any(each.what == "voucherify" and each.exit_code for each in findings):
+        return (), []
+    try:
+        ledger = app.open_ledger(ready)
+    except HoldersyncError as error:
+        return (), [CheckResult("probe", str(error), error.exit_code)]
+    with closing(ledger), app.voucherify(ready, ledger, shell.stop) as project:
+        ended_by = []
+        try:
+            probe(ledger, project.prober, app.now)
+        except HoldersyncError as error:
+            ended_by.append(CheckResult("probe", str(error), error.exit_code))
+        return tuple(evidence(ledger).values()), ended_by
 
 
 def _webhooks(ledger: Ledger) -> str:

@@ -28,17 +28,25 @@ Judged = tuple[Verdict, str]
 
 
 def probe(ledger: Ledger, prober: Prober, now: Callable[[], datetime]) -> tuple[Evidence, ...]:
-    """Ask, judge, and store what was seen.
+    """Ask, judge, and store what was seen, also if something ends it before all was asked.
 
     Raises:
         ParkError: a call may not be made now.
         CredentialsRefusedError: the key is refused.
     """
+    seen: list[Evidence] = []
+    try:
+        _ask(ledger, prober, now, seen)
+    finally:
+        store_evidence(ledger, seen)
+    return tuple(seen)
+
+
+def _ask(ledger: Ledger, prober: Prober, now: Callable[[], datetime], seen: list[Evidence]) -> None:
     told = newest_told(ledger, PEOPLE)
     vouchers = list(
         dict.fromkeys([*(each.voucher_id for each in told), *held_codes(ledger, CODES)])
     )
-    seen: list[Evidence] = []
 
     def add(subject: str, judge: Callable[[], Judged]) -> None:
         try:
@@ -70,8 +78,6 @@ def probe(ledger: Ledger, prober: Prober, now: Callable[[], datetime]) -> tuple[
         add("holders_total_exact", lambda: judge_total([whole for whole, _ in pages]))
         rows = [row for whole, _ in pages for row in whole.rows]
         add("holder_id_reused", lambda: judge_reused(told, rows))
-    store_evidence(ledger, seen)
-    return tuple(seen)
 
 
 def judge_type_filter(seen: Iterable[tuple[bool | None, bool]]) -> Judged:
