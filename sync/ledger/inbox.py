@@ -85,7 +85,7 @@ def take_inbox(ledger: Ledger, run_id: str, now: datetime) -> int:
             rows = connection.execute(query.limit(AT_ONCE)).all()
             kept = _remembered(connection, rows)
             for row in kept:
-                _take(connection, row, run_id)
+                _take(connection, row, run_id, now)
             if rows:
                 # No range: a number may be given out, and stored only after higher ones were.
                 these = inbox.c.number.in_([row.number for row in rows])
@@ -129,7 +129,9 @@ def _remembered(connection: Connection, told: Sequence[Told]) -> Sequence[Told]:
     return [each for each in told if each.customer_id is None or each.customer_id in kept]
 
 
-def _take(connection: Connection, row: Row[Any], run_id: str) -> None:
+def _take(connection: Connection, row: Row[Any], run_id: str, now: datetime) -> None:
+    # A receiver's clock that was ahead would keep a code hinted at until that time.
+    received_at = min(row.received_at, now)
     match row.kind:
         case "holder":
             hint = Hint(CustomerId(row.customer_id), HolderId(row.holder_id), row.at)
@@ -138,9 +140,9 @@ def _take(connection: Connection, row: Row[Any], run_id: str) -> None:
             # For one who is not known nothing follows from it.
             _hint_at_customer(connection, row.customer_id, row.at)
         case "code":
-            _hint_at_codes(connection, codes.c.voucher_id == row.voucher_id, row.received_at)
+            _hint_at_codes(connection, codes.c.voucher_id == row.voucher_id, received_at)
         case "campaign":
-            _hint_at_codes(connection, _is_of(row.campaign_id), row.received_at)
+            _hint_at_codes(connection, _is_of(row.campaign_id), received_at)
 
 
 def _hint_at_customer(connection: Connection, customer_id: str, at: datetime) -> None:

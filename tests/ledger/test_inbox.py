@@ -140,6 +140,17 @@ def test_deleted_codes_and_campaigns_let_codes_be_looked_at(ledger, now, told):
     assert set(hinted(ledger, codes, "voucher_id")) == {"v_0", "v_1", "v_3"}
 
 
+def test_a_receiver_whose_clock_is_ahead_keeps_no_code_hinted_at(ledger, now, told):
+    name_codes(ledger, [Code("v_1", None, "camp_1"), Code("v_2", None, "camp_2")], now)
+    ahead = now + timedelta(days=10)
+    store(ledger, [told(1, "code", voucher_id="v_1")], ahead)
+    store(ledger, [told(2, "campaign", campaign_id="camp_2")], ahead)
+
+    take_inbox(ledger, "run-1", now)
+
+    assert hinted(ledger, codes, "voucher_id") == {"v_1": now, "v_2": now}
+
+
 def test_who_was_forgotten_is_not_asked_and_nothing_of_them_stays(ledger, now, told, rows):
     store(ledger, [told(1)], now)
     forget(ledger, "cust_1", now, drop_pending=False)
