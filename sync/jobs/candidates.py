@@ -110,6 +110,8 @@ class Candidates:
         looked = self._looked
         if looked is None or looked.stopped_by is not None or looked.forbidden is not None:
             return 0
+        if not self._source.codes:
+            return 0
         return count_due(self._parts.ledger, self._parts.start.started_at)
 
     def _list(self) -> None:
@@ -197,9 +199,11 @@ class Candidates:
         hinted = self._reading.select_hinted()
         if parts.collect_rules.gone_at_most:
             hinted += self._reading.select_doubted()
-        said_gone = self._said_gone(self._turn) if source.codes else 0
+        # News of a deleted code is followed whatever the sources are, and so is a person's word
+        # about many of them: nothing else would tell.
+        said_gone = self._said_gone(self._turn)
         taken = planning.chosen(parts.ledger, source, self._turn, hinted=hinted + said_gone)
-        if source.codes:
+        if source.codes or said_gone or parts.codes.rules.gone_at_most:
             self._look(self._turn, taken.codes, said_gone)
             self._reading.select_hinted()
         self._reading.select_next(taken.holding, taken.others, listed=source.lists)

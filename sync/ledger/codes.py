@@ -132,11 +132,14 @@ def mend_vanished(ledger: Ledger, at: float) -> None:
 
 
 def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: datetime) -> None:
-    """Look at these no sooner than at a time, unless a person asks for it: they may be deleted."""
+    """Look at these no sooner than at a time, unless a person asks for it: they may be deleted.
+
+    What told of that is kept, for where nothing else lets them be looked at again.
+    """
     with ledger.transaction() as connection:
         for start in range(0, len(voucher_ids), AT_ONCE):
             these = codes.c.voucher_id.in_(voucher_ids[start : start + AT_ONCE])
-            later = {"due_at": until.timestamp(), "hinted_at": None, "doubted": True}
+            later = {"due_at": until.timestamp(), "doubted": True}
             connection.execute(update(codes).where(these).values(later))
 
 

@@ -107,8 +107,9 @@ def _until(ledger: Ledger, among: ColumnElement[bool], at_most: int) -> ColumnEl
 
 
 def _hinted(now: datetime) -> ColumnElement[bool]:
-    """Tell which hints are to be followed: where looks failed, when the next one is due."""
-    again = or_(codes.c.failures == 0, codes.c.due_at <= now.timestamp())
+    """Tell which hints are to be followed: after a failed or doubted look, when the next is due."""
+    well = and_(codes.c.failures == 0, codes.c.doubted.is_(False))
+    again = or_(well, codes.c.due_at <= now.timestamp())
     return and_(HINTED, again)
 
 

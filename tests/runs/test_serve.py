@@ -223,6 +223,46 @@ def test_the_next_run_reads_whom_a_hint_names_and_nothing_is_believed_without(re
     assert ready.run().json["customers"]["asked"] == len(followed) + 1
 
 
+@pytest.mark.parametrize("source", ["all", "hints"])
+def test_a_deleted_code_is_told_of_though_codes_are_no_source(ready, source):
+    ready.settings["HOLDERSYNC_CUSTOMERS"] = source
+    held = next(
+        row
+        for row in ready.world.truth.values()
+        if ready.world.is_held(row) and row.role == "REFEREE"
+    )
+    ready.run(HOLDERSYNC_CUSTOMERS="all,holders")
+    ready.playground.delete_voucher(held.voucher_id)
+
+    with receiving(ready) as receiver:
+        assert receiver.send(event(1, "voucher.deleted", voucher={"id": held.voucher_id})) == 200
+    first, again = ready.run(), ready.run()
+
+    assert (first.code, first.json["codes"]["gone"]) == (65, 1)
+    assert (again.code, again.json["codes"]["selected"]) == (0, 0)
+    letters = ready.ledger("SELECT key FROM dead_letters WHERE kind = 'code'")
+    assert letters == [(f"code:{held.voucher_id}",)]
+
+
+def test_news_of_many_deleted_codes_is_asked_about_again_until_a_person_believes_it(new_shop):
+    shop = new_shop(customers=300, seed=3)
+    shop.believe()
+    shop.run(HOLDERSYNC_CUSTOMERS="all,holders")
+    ((campaign_id, many), *_) = shop.ledger("SELECT campaign_id, count(*) FROM codes GROUP BY 1")
+    shop.playground.delete_campaign(campaign_id)
+    with receiving(shop) as receiver:
+        assert receiver.send(event(1, "campaign.deleted", campaign={"id": campaign_id})) == 200
+
+    doubted, quiet = shop.run(), shop.run()
+    with closing(sqlite3.connect(shop.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE codes SET due_at = due_at - 90000 WHERE doubted")
+    a_day_later, believed = shop.run(), shop.run("--allow", "100")
+
+    assert (doubted.json["parked_by"], quiet.code) == ("brake", 0)
+    assert a_day_later.json["parked_by"] == "brake"
+    assert believed.json["codes"]["gone"] == many
+
+
 def test_what_was_answered_is_there_after_a_kill_and_nothing_is_there_twice(ready):
     bodies = [event(number) for number in range(1_500)]
     answered = []
