@@ -52,7 +52,7 @@ def plan_command(
                 app.on_a_copy(ready) as ground,
                 app.voucherify(ready, ground.counted_on, shell.stop) as project,
             ):
-                found = asked(ground.ledger, source, project.lister, project.codes)
+                found = asked(ground.ledger, source, project.lister, project.codes, app.now())
                 spent = project.meter.spent()
         schedule = _schedule(settings, source, found, spent, every)
         told = forecast(found.of, schedule)
@@ -109,6 +109,7 @@ def _json(
             "holding": found.of.holding,
             "others": found.of.others,
             "named": found.named,
+            "crm_is_known": found.crm_is_known,
         },
         "calls_a_day": {name: round(calls, 1) for name, calls in told.calls.items()},
         "calls_a_cycle": a_cycle,
@@ -141,10 +142,12 @@ def _text(
     ]
     spent = told.spent_a_day
     total = ("all", f"{spent / runs:.1f}", f"{spent:.0f}", f"{spent * days:.0f}")
+    unlisted = ", and whom the CRM believes to hold something, once a run has listed it"
+    others = f"{of.others} others, {found.named} of a file"
     lines = [
         (
             f"candidates    {source.label}: {of.codes} codes, {of.holding} customers who hold "
-            f"something, {of.others} others, {found.named} of a file"
+            f"something, {others}{'' if found.crm_is_known else unlisted}"
         ),
         (
             f"calls         {told.calls_a_day:.0f} a day are our share, of which this takes "

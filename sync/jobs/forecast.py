@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from sync.jobs.planning import demand_of
@@ -17,10 +17,13 @@ from sync.jobs.selection import (
     price,
     sweep_part,
 )
-from sync.jobs.sources import CustomerSource
+from sync.jobs.sources import CustomerSource, batches
+from sync.ledger.believed import believed_since
+from sync.ledger.codes import name_codes
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import read_listing
 from sync.ledger.planning import read_planned
+from sync.model.holding import Code
 from sync.model.planning import DAY, Price, Shop
 
 MINUTE = 60.0
@@ -149,15 +152,24 @@ def _needed(of: Demand, at: Schedule, for_runs: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Who and what a source names, as far as it is known; `calls` were made to hear of it."""
+    """Who and what a source names, as far as it is known; `calls` were made to hear of it.
+
+    `crm_is_known` is false where the CRM is a source that no run has listed yet.
+    """
 
     of: Demand
     named: int
     calls: int
+    crm_is_known: bool = True
 
 
-def asked(ledger: Ledger, source: CustomerSource, customers: Lister, codes: CodePages) -> Counted:
-    """Count the candidates; a list that no run has read yet is asked for its total, by one call."""
+def asked(
+    ledger: Ledger, source: CustomerSource, customers: Lister, codes: CodePages, now: datetime
+) -> Counted:
+    """Count the candidates; a list that no run has read yet is asked for its total, by one call.
+
+    The ledger is a copy: the codes of a file are named in it, as a run does.
+    """
     planned = read_planned(ledger)
     shop = planned.shop if planned else Shop()
     calls = new_customers = new_codes = 0
@@ -166,5 +178,8 @@ def asked(ledger: Ledger, source: CustomerSource, customers: Lister, codes: Code
     if source.lists_codes and read_listing(ledger, "codes") is None:
         first = next(iter(codes.pages()), None)
         new_codes, calls = (first.total or 0 if first else 0), calls + 1
+    for batch in batches(source.code_ids or ()):
+        name_codes(ledger, [Code(each, None, None) for each in batch], now)
     of = demand_of(ledger, source, shop, new_codes=new_codes, new_customers=new_customers)
-    return Counted(of, len(set(source.ids or ())), calls)
+    crm_is_known = not source.crm or believed_since(ledger) is not None
+    return Counted(of, len(set(source.ids or ())), calls, crm_is_known)

@@ -28,8 +28,28 @@ def test_before_the_first_run_two_calls_tell_what_is_there(planning):
         "holding": 0,
         "others": 120,
         "named": 0,
+        "crm_is_known": True,
     }
     assert not shop.ledger_file.exists()
+
+
+def test_the_codes_of_a_file_are_counted_before_a_run_has_seen_them(planning):
+    shop = planning(HOLDERSYNC_CUSTOMERS="holders:codes")
+    (shop.home / "codes").write_text("v_1\nv_2\nv_1\n")
+
+    told, calls = shop.calls_of(lambda: shop.command("plan", "--json").json)
+
+    assert (told["candidates"]["codes"], calls) == (2, 0)
+    assert not shop.ledger_file.exists()
+
+
+def test_a_crm_that_no_run_has_listed_is_said_to_be_unknown(planning):
+    shop = planning(HOLDERSYNC_CUSTOMERS="crm")
+    shop.believe()
+
+    assert "once a run has listed it" in shop.command("plan").out
+    shop.run()
+    assert "once a run has listed it" not in shop.command("plan").out
 
 
 def test_after_a_run_it_takes_no_call_and_leaves_the_ledger_as_it_is(planning):
