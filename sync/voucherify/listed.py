@@ -2,10 +2,11 @@
 
 Pages go up to 99 of 100 rows. Behind them the list goes on at the last row's creation time, one
 millisecond back, since ties on one instant are not documented; what comes twice has the same id.
+It does so, too, where the total shrinks between two pages, since a deletion moves the rest up.
 Source: Voucherify documentation, "Fetching Data", "List Customers" and "List Vouchers".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -71,25 +72,34 @@ class CreationList:
     def pages(self, reached: datetime | None = None) -> Iterator[Rows]:
         """Give all pages, or those from the creation time that an earlier listing reached.
 
-        A row may come twice, at a seam.
+        A row may come twice, at a seam, or where others were deleted while the list was read.
 
         Raises:
             UnreadableError: the list can't be followed: another envelope, a page that repeats, or
                 more rows with one creation time than pages reach.
         """
         since = None if reached is None else reached - STEP_BACK
-        while True:
-            before: list[str] = []
-            for number in range(1, LAST_PAGE + 1):
-                page = self._read(self.client.get((self.name,), self._query(number, since)))
-                if page.ids and page.ids == before:
-                    msg = "gives the same page twice, so its end can't be reached"
-                    raise self._unreadable(msg)
-                before = page.ids
-                yield page
-                if page.is_last:
-                    return
-            since = self._next_since(since, page.reached)
+        is_more = True
+        while is_more:
+            following = yield from self._numbered(since)
+            is_more, since = following is not None, following
+
+    def _numbered(self, since: datetime | None) -> Generator[Rows, None, datetime | None]:
+        """Give the pages behind a creation time, and return where to go on; None at the end."""
+        before: Rows | None = None
+        for number in range(1, LAST_PAGE + 1):
+            page = self._read(self.client.get((self.name,), self._query(number, since)))
+            if before is not None and _has_shrunk(before, page):
+                # Others moved up to where the deleted ones were, on pages that were read already.
+                return self._next_since(since, before.reached, is_full=False)
+            if before is not None and page.ids and page.ids == before.ids:
+                msg = "gives the same page twice, so its end can't be reached"
+                raise self._unreadable(msg)
+            yield page
+            if page.is_last:
+                return None
+            before = page
+        return self._next_since(since, page.reached, is_full=True)
 
     def _query(self, number: int, since: datetime | None) -> list[tuple[str, str]]:
         query = [("limit", str(PAGE_SIZE)), ("page", str(number)), ("order", "created_at")]
@@ -97,18 +107,22 @@ class CreationList:
             query.append((self.since, write_instant(since)))
         return [*query, *self.filters]
 
-    def _next_since(self, since: datetime | None, last: datetime | None) -> datetime:
+    def _next_since(
+        self, since: datetime | None, last: datetime | None, *, is_full: bool
+    ) -> datetime:
         if last is None:
             msg = "goes on, but its last row has no created_at to go on from"
             raise self._unreadable(msg)
         following = last - STEP_BACK
-        if since is not None and write_instant(following) <= write_instant(since):
-            msg = (
-                f"more {self.things} than can be listed ({LAST_PAGE * PAGE_SIZE}) were created at "
-                f"{write_instant(last)}; {self.instead}"
-            )
-            raise UnreadableError(msg, signature=self.name)
-        return following
+        if since is None or write_instant(following) > write_instant(since):
+            return following
+        if not is_full:
+            return since
+        msg = (
+            f"more {self.things} than can be listed ({LAST_PAGE * PAGE_SIZE}) were created at "
+            f"{write_instant(last)}; {self.instead}"
+        )
+        raise UnreadableError(msg, signature=self.name)
 
     def _read(self, reply: Reply) -> Rows:
         fields = reply.body if isinstance(reply.body, Mapping) else {}
@@ -141,6 +155,10 @@ def read_total(told: object) -> int | None:
     if not isinstance(told, int) or isinstance(told, bool):
         return None
     return told if 0 <= told <= MOST else None
+
+
+def _has_shrunk(before: Rows, now: Rows) -> bool:
+    return before.total is not None and now.total is not None and now.total < before.total
 
 
 def _reached(rows: list[object], server_time: datetime) -> datetime | None:

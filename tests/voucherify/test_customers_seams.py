@@ -6,6 +6,7 @@ and `starting_after`, a creation time behind which an ascending list begins.
 
 import json
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -217,3 +218,40 @@ def test_behind_the_last_page_a_row_without_a_time_cannot_be_gone_on_from(create
 
     with pytest.raises(UnreadableError, match="no created_at to go on from"):
         listed(server)
+
+
+class Shrinking(Server):
+    """Deletes some of its oldest before calls of the given numbers, and tells its total."""
+
+    def __init__(self, ages, deletions):
+        super().__init__(ages)
+        self.deletions = deletions
+        self.gone = 0
+
+    def get(self, url, params, judge):
+        going = self.deletions.get(self.asked, 0)
+        del self.ages[:going]
+        self.gone += going
+        return super().get(url, params, lambda answer: judge(self._with_total(answer)))
+
+    def _with_total(self, answer):
+        body = json.loads(answer.body) | {"total": len(self.ages)}
+        return replace(answer, body=json.dumps(body).encode())
+
+    def _row(self, number):
+        return super()._row(number) | {"id": f"cust_{number + self.gone}"}
+
+
+@pytest.mark.parametrize("deletions", [{1: 1}, {1: 60, 2: 1}, {3: 350}, {99: 5}, {1: 1_050}])
+@pytest.mark.parametrize("ages", [range(1_100), [*range(150), *[150] * 300, *range(200, 11_000)]])
+def test_nobody_is_passed_by_who_moved_up_when_others_were_deleted(deletions, ages):
+    server = Shrinking(ages, deletions)
+
+    found = listed(server)
+
+    assert everybody_left(server) <= set(found)
+    assert len(found) - len(set(found)) <= 1_000
+
+
+def everybody_left(server):
+    return {f"cust_{number + server.gone}" for number in range(len(server.ages))}
