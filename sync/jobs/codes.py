@@ -57,14 +57,14 @@ class LookRules:
     Args:
         in_line: looks under way or waiting for a worker, at most.
         longest: a list is read to its end at least so often.
-        ids_rise: holder ids were not seen to fall while time rose.
+        ids_rise: holder ids were seen to rise with time, and never to fall.
         gone_at_most: a person's word: so many deleted codes are believed, however many.
         pages_at_most: a list that is longer is not read; None if each is.
     """
 
     in_line: int
     longest: timedelta
-    ids_rise: bool = True
+    ids_rise: bool = False
     gone_at_most: int = 0
     pages_at_most: int | None = None
 

@@ -3,8 +3,8 @@
 The list comes newest first. Where its total and its newest holder are what they were, nothing else
 is read; nor where it only grew at its top by as many as its total says. That rests on ids that rise
 with time, which is measured and not promised: so the whole list is walked all the same once the
-last walk is older than HOLDERSYNC_MAX_STALENESS, and always where ids were seen not to rise or the
-first page does not begin with its newest.
+last walk is older than HOLDERSYNC_MAX_STALENESS, and always until ids were seen to rise or where
+the first page does not begin with its newest.
 A walk counts only when it was read to its end and agrees with its own total: a list that was half
 read, or that changed while it was read, makes nobody vanish.
 """

@@ -36,9 +36,9 @@ def evidence(ledger: Ledger) -> Mapping[str, Evidence]:
 
 
 def do_ids_rise(ledger: Ledger) -> bool:
-    """Tell that holder ids were not seen to fall while time rose."""
+    """Tell that holder ids were seen to rise with time, and never to fall."""
     seen = evidence(ledger).get(IDS_RISE)
-    return seen is None or seen.verdict != "disproven"
+    return seen is not None and seen.verdict == "proven"
 
 
 def store_evidence(ledger: Ledger, seen: Sequence[Evidence]) -> None:

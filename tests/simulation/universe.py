@@ -1,8 +1,9 @@
 """Everything that one seed decides: a world, a machine, and the tool on it."""
 
+import sqlite3
 import tempfile
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -14,6 +15,7 @@ import sqlalchemy
 from sync.crm.sql.adapter import SqlAdapter, metadata
 from sync.jobs.sources import CustomerSource
 from sync.ledger.opening import create_or_open
+from sync.ledger.probes import IDS_RISE
 from sync.settings import load
 from tests.simulation.clock import Clock
 from tests.simulation.fates import DicedFate
@@ -36,6 +38,8 @@ class Choices:
     """What a merchant, a plan and a CRM are like; `settings` are the tool's own.
 
     `sources` are whom it asks, `role_filter` is as in `Voucherify`, `hooks` whether webhooks come.
+    Holder ids rise, which a probe saw ("proven") or not yet ("unknown"), or they don't, though a
+    probe took them for rising.
     """
 
     customers: int
@@ -48,7 +52,7 @@ class Choices:
     settings: dict
     sources: str = "all"
     role_filter: str = "works"
-    ids_rise: bool = True
+    ids: str = "proven"
     hooks: bool = False
 
     @classmethod
@@ -77,7 +81,7 @@ class Choices:
             },
             sources=choice(["all", "all,holders", "all,holders", "holders"]),
             role_filter=choice(["works", "works", "works", "ignored", "refused", "nobody"]),
-            ids_rise=choice([True, True, True, False]),
+            ids=choice(["proven", "proven", "unknown", "taken for rising"]),
             hooks=choice([True, True, False]),
         )
 
@@ -97,7 +101,7 @@ class Universe:
         self.dice = dice
         self.around = around
         self.clock = Clock()
-        self.world = World(self.clock, ids_rise=choices.ids_rise)
+        self.world = World(self.clock, ids_rise=choices.ids != "taken for rising")
         self.counts = Counter()
         self.cursors = {}
         self.silent_until = self.clock.true
@@ -107,6 +111,7 @@ class Universe:
         self.loaded = load(None, environ=_environment(choices, home.disk))
         self.promises = Promises(self.clock, self.loaded.settings)
         self.machine = Machine(home.disk, self.clock, home.template, self._committed)
+        self._store_evidence()
         self.fate = self.machine.fate = DicedFate(dice, self)
         self.sight = self.promises.sight = Sight(self.machine.ledger_file)
         self.rows = Rows(self.machine.crm_file)
@@ -185,6 +190,15 @@ class Universe:
         self.sight.close()
         self.rows.close()
         self.around.machine = self.around.network = None
+
+    def _store_evidence(self):
+        if self.choices.ids == "unknown":
+            return
+        with closing(sqlite3.connect(self.machine.ledger_file)) as ledger, ledger:
+            ledger.execute(
+                "INSERT INTO probes (subject, verdict, told, probed_at) VALUES (?, ?, ?, ?)",
+                (IDS_RISE, "proven", "simulated", self.clock.true.isoformat()),
+            )
 
     def _committed(self, kind):
         if kind == "ledger":
