@@ -10,9 +10,9 @@ from datetime import datetime
 from sync.errors import (
     HoldersyncError,
     LeaveError,
+    NotNowError,
     ParkError,
     PermissionRefusedError,
-    VendorChangedError,
 )
 from sync.jobs import planning
 from sync.jobs.believers import believed, is_due
@@ -58,6 +58,16 @@ class Candidates:
             covered=source.codes,
             lookback=parts.read_rules.lookback,
         )
+
+    @property
+    def is_down(self) -> bool:
+        """Voucherify was not to be had: one more answer of that kind is enough."""
+        return (self._source.lists and not self.proven) or isinstance(self._ended_by, NotNowError)
+
+    @property
+    def _ended_by(self) -> HoldersyncError | None:
+        """What ended the looks at codes alone."""
+        return self._looked.ended_by if self._looked else None
 
     def gathered(self) -> RunProgress:
         """Read the sources, and take into the run whom it is to ask.
@@ -107,10 +117,7 @@ class Candidates:
 
         One that failed, or whose deletion is doubted, is due again later.
         """
-        looked = self._looked
-        if looked is None or looked.stopped_by is not None or looked.forbidden is not None:
-            return 0
-        if not self._source.codes:
+        if self._looked is None or self._ended_by is not None or not self._source.codes:
             return 0
         return count_due(self._parts.ledger, self._parts.start.started_at)
 
@@ -204,8 +211,15 @@ class Candidates:
         said_gone = self._said_gone(self._turn)
         taken = planning.chosen(parts.ledger, source, self._turn, hinted=hinted + said_gone)
         if source.codes or said_gone or parts.codes.rules.gone_at_most:
+            before = parts.meter.count().made
             self._look(self._turn, taken.codes, said_gone)
             self._reading.select_hinted()
+            if self._ended_by is not None:
+                # Codes that can't be looked at are due for ever: no customer would have a turn.
+                hinted += parts.meter.count().made - before
+                taken = planning.chosen(
+                    parts.ledger, source, self._turn, hinted=hinted, looks=False
+                )
         self._reading.select_next(taken.holding, taken.others, listed=source.lists)
 
     def _said_gone(self, turn: planning.Turn) -> int:
@@ -240,16 +254,12 @@ class Candidates:
             doubted=rules.gone_at_most > 0,
             hinted_at_most=said_gone,
         )
-        self._looked = looks.look(codes, proven=self.proven)
+        self._looked = looks.look(codes)
         self._tally.looked(self._looked)
         self.proven |= self._looked.codes.looked > 0
-        stopped_by = self._looked.stopped_by
-        if stopped_by is None:
-            return
-        if not _is_of_codes_alone(stopped_by):
+        if self._looked.stopped_by is not None:
             self._pay(turn)
-            raise stopped_by
-        self._tally.stopped(stopped_by)
+            raise self._looked.stopped_by
 
     def _due(self, holding: int, failures: int, now: datetime) -> float:
         return self._turn.due(holding, failures, now) if self._turn else now.timestamp()
@@ -263,9 +273,3 @@ class Candidates:
             "how long that takes"
         )
         return ParkError(msg, by="budget", resume_after=None if left else tomorrow)
-
-
-def _is_of_codes_alone(error: HoldersyncError) -> bool:
-    """Tell whether customers can still be read: their holders' lists changed, or seem deleted."""
-    doubted = isinstance(error, ParkError) and error.by == "brake"
-    return doubted or isinstance(error, VendorChangedError)

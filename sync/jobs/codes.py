@@ -16,10 +16,12 @@ from sync.errors import (
     LeaveError,
     ParkError,
     PermissionRefusedError,
+    UnavailableError,
 )
 from sync.jobs.enough import (
     ASK_AGAIN_AFTER,
     NO_STREAK,
+    SAME_BEFORE_ANY,
     SAME_IN_A_ROW,
     Streak,
     nobody_found,
@@ -71,10 +73,10 @@ class LookRules:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What the looks of a run did; `stopped_by` is what ended them before all were made.
+    """What the looks of a run did; before all were made, `stopped_by` ended them and the run.
 
     `watched` is in holder-seconds. `new_letters` are codes that were deleted while somebody held
-    them. `forbidden` says that the key's role may not read holders, which ends nothing else.
+    them. `ended_by` ended the looks alone: holders may not or can't be read, or all seem deleted.
     """
 
     codes: CodeCount
@@ -83,7 +85,7 @@ class Looked:
     stopped_by: HoldersyncError | None = None
     doubted: ParkError | None = None
     failures: tuple[str, ...] = ()
-    forbidden: PermissionRefusedError | None = None
+    ended_by: HoldersyncError | None = None
 
 
 class CodeLooks:
@@ -129,12 +131,11 @@ class CodeLooks:
         self._streak: Streak = NO_STREAK
         self._proven = False
 
-    def look(self, due: Iterator[DueCode], *, proven: bool) -> Looked:
-        """Look at each of these codes once; one by one until one was answered, unless `proven`.
+    def look(self, due: Iterator[DueCode]) -> Looked:
+        """Look at each of these codes once; one by one until one was answered.
 
         What is under way when something ends the looks is still stored, unless that is the ledger.
         """
-        self._proven = proven
         try:
             while self._top_up(due):
                 done, _ = wait(self._under_way, LOOK_UP_AFTER, FIRST_COMPLETED)
@@ -168,12 +169,18 @@ class CodeLooks:
 
     @property
     def _is_over(self) -> bool:
-        return self._done.stopped_by is not None or self._done.forbidden is not None
+        return self._done.stopped_by is not None or self._done.ended_by is not None
 
     def _stop(self, error: HoldersyncError) -> None:
-        """End the looks: what waits for a worker is not sent any more."""
+        """End the looks and the run: what waits for a worker is not sent any more."""
         if self._done.stopped_by is None:
             self._done = replace(self._done, stopped_by=error)
+        self._cancel()
+
+    def _end(self, error: HoldersyncError) -> None:
+        """End the looks alone."""
+        if self._done.ended_by is None:
+            self._done = replace(self._done, ended_by=error)
         self._cancel()
 
     def _cancel(self) -> None:
@@ -197,15 +204,13 @@ class CodeLooks:
             self._proven, self._streak = True, NO_STREAK
             self._gone.append(code)
             if doubt := nobody_found(*self._absence(), what="codes"):
-                self._stop(doubt)
+                self._end(doubt)
         except LeaveError as error:
             self._leave(code, error)
         except PermissionRefusedError as error:
             self._count(left=1)
-            if self._done.forbidden is None:
-                self._done = replace(self._done, forbidden=error)
-                uncover_codes(self._ledger)
-            self._cancel()
+            uncover_codes(self._ledger, self._now())
+            self._end(error)
         except HoldersyncError as error:
             self._count(left=1)
             self._stop(error)
@@ -222,8 +227,9 @@ class CodeLooks:
         if len(self._done.failures) < TOLD_BY_NAME:
             told = f"code {code.voucher_id} was not looked at: {error}"
             self._done = replace(self._done, failures=(*self._done.failures, told))
-        if self._streak.length >= SAME_IN_A_ROW:
-            self._stop(too_many_alike(error))
+        is_down = isinstance(error, UnavailableError) and not self._proven
+        if self._streak.length >= (SAME_BEFORE_ANY if is_down else SAME_IN_A_ROW):
+            self._end(too_many_alike(error, "no more codes are looked at"))
 
     def _store(self, code: DueCode, began: datetime, seen: Look) -> None:
         changed = self._compared(code, seen)

@@ -17,6 +17,8 @@ from sync.model.unassignment import CustomerId
 
 SAME_IN_A_ROW = 5
 """So many customers ending alike, one after the other, end the reading."""
+SAME_BEFORE_ANY = 2
+"""So many are enough where nothing was answered yet, and a service that is down is the cause."""
 NOBODY_FOUND = 50
 """So many customers that are said to be deleted, and nobody found beside them, end the reading."""
 ASK_AGAIN_AFTER = timedelta(days=1)
@@ -71,9 +73,9 @@ def nobody_found(gone: int, found: int, at_most: int, what: str = "customers") -
     return too_many_gone(gone, found, at_most, what)
 
 
-def too_many_alike(error: LeaveError) -> HoldersyncError:
-    """End the reading: Voucherify changed, or is down."""
-    told = f"{SAME_IN_A_ROW} answers in a row were alike, the last one: {error}"
+def too_many_alike(error: LeaveError, then: str = "nothing more is asked") -> HoldersyncError:
+    """End the reading: Voucherify changed, or is down; `then` tells what follows."""
+    told = f"too many answers in a row were alike, the last one: {error}"
     if isinstance(error, FailedError):
-        return VendorChangedError(f"{told}. Voucherify may have changed; nothing more is asked")
-    return NotNowError(f"{told}. Nothing more is asked in this run")
+        return VendorChangedError(f"{told}. Voucherify may have changed; {then}")
+    return NotNowError(f"{told}; {then} in this run")

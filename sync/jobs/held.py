@@ -16,14 +16,12 @@ from sync.errors import (
     LeaveError,
     PermissionRefusedError,
 )
-from sync.jobs.enough import NO_STREAK, SAME_IN_A_ROW
+from sync.jobs.enough import NO_STREAK, SAME_BEFORE_ANY, SAME_IN_A_ROW
 from sync.jobs.ports import HoldingPages
 from sync.model.unassignment import Assignment, CustomerId, Unassignment
 
 AT_ONCE = 6
 """Customers that are asked about at the same time."""
-SAME_BEFORE_ANY = 2
-"""So many failures that are alike are enough while nobody was answered about."""
 
 
 @dataclass(frozen=True, slots=True)

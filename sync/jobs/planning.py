@@ -104,12 +104,17 @@ def begin(
     return Turn(planned, allowance)
 
 
-def chosen(ledger: Ledger, source: CustomerSource, turn: Turn, *, hinted: int) -> Portions:
-    """Decide how many of each line this run takes, when so many were hinted at."""
+def chosen(
+    ledger: Ledger, source: CustomerSource, turn: Turn, *, hinted: int, looks: bool = True
+) -> Portions:
+    """Decide how many of each line this run takes, when so many were hinted at.
+
+    Without `looks`, codes get no part.
+    """
     allowance = max(1, turn.allowance - hinted)
     return portions(
         allowance,
-        due_codes(ledger, allowance) if source.codes else (),
+        due_codes(ledger, allowance) if source.codes and looks else (),
         due_customers(ledger, allowance),
         count_others(ledger, allowance, listed=source.lists) if source.lists else 0,
         turn.price.part,

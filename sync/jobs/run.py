@@ -140,13 +140,12 @@ def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
             cursor = min(cursor, hinted_at)
         return window_to_read(cursor, parts.read_rules.lookback, horizon)
 
-    is_down = source.lists and not candidates.proven
     tally.collected(
         collector(parts, reading, window_of, tally).collect(
             reading.to_ask(),
             selected=reading.selected(),
             proven=candidates.proven,
-            streak=VOUCHERIFY_DOWN if is_down else NO_STREAK,
+            streak=VOUCHERIFY_DOWN if candidates.is_down else NO_STREAK,
         )
     )
     candidates.settled()

@@ -111,13 +111,13 @@ class Tally:
         self._take_in = None
         self.codes = looked.codes
         self.dead_lettered(looked.new_letters)
-        for error in (looked.doubted, looked.forbidden):
+        for error in (looked.doubted, looked.ended_by):
             if error is not None:
                 self.stopped(error)
         for failure in looked.failures:
             self._tell(failure)
         missed = looked.codes.failed + looked.codes.left
-        if missed and not isinstance(looked.stopped_by, ParkError):
+        if missed and not isinstance(looked.stopped_by or looked.ended_by, ParkError):
             self.reasons.add(UNAVAILABLE)
             self._tell(f"{missed} codes were not looked at in this run")
 

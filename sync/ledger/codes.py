@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from sync.database import insert_into
-from sync.ledger.due_codes import HERE
+from sync.ledger.due_codes import HERE, HINTED
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.planning import NOT_COVERED_AFTER, is_held
@@ -143,10 +143,15 @@ def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: date
             connection.execute(update(codes).where(these).values(later))
 
 
-def uncover_codes(ledger: Ledger) -> None:
-    """Let the holders of all codes be followed one by one: their lists may not be read any more."""
+def uncover_codes(ledger: Ledger, now: datetime) -> None:
+    """Let the holders of all codes be followed one by one: their lists may not be read any more.
+
+    No code is to blame, so what told of one is followed by the next run, as if none had failed.
+    """
+    told = update(codes).where(HINTED, codes.c.failures == 0).values(due_at=now.timestamp())
+    well = codes.c.failures < NOT_COVERED_AFTER
     with ledger.transaction() as connection:
-        well = codes.c.failures < NOT_COVERED_AFTER
+        connection.execute(told)
         connection.execute(update(codes).where(well).values(failures=NOT_COVERED_AFTER))
 
 

@@ -249,3 +249,24 @@ def test_codes_that_can_not_be_read_are_no_want_of_calls(of_codes, fault, code):
 
     assert (result.code, result.json["parked_by"]) == (code, None), result.err
     assert "could not be asked" not in result.err
+
+
+@pytest.mark.parametrize("fault", ["403 key=forbidden", "404 key=odd", "500"])
+def test_where_no_code_can_be_looked_at_whoever_holds_something_has_a_turn(new_shop, clock, fault):
+    shop = new_shop(customers=400, seed=2)
+    shop.settings["HOLDERSYNC_CUSTOMERS"] = "all,holders"
+    shop.run()
+    clock.jump(days=22)  # into the next cycle, of 30 days
+    shop.playground.set_faults(f"path:/referrals * status {fault}")
+    with closing(sqlite3.connect(shop.ledger_file)) as ledger, ledger:
+        ledger.execute("UPDATE codes SET due_at = 0, failures = 3")
+    ((codes,),) = shop.ledger("SELECT count(*) FROM codes")
+
+    for _ in range(10):
+        result = shop.run(VOUCHERIFY_CALLS_PER_CYCLE="900")
+        clock.jump(days=1)
+
+    assert codes > result.json["calls"]["made"]  # a day has fewer calls than codes are due
+    read = "SELECT count(*), sum(asked_at > '2026-03-31') FROM customers WHERE seen"
+    ((holding, asked),) = shop.ledger(read)
+    assert asked == holding > 60

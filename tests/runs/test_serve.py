@@ -244,6 +244,25 @@ def test_a_deleted_code_is_told_of_though_codes_are_no_source(ready, source):
     assert letters == [(f"code:{held.voucher_id}",)]
 
 
+def test_a_key_that_may_not_look_at_the_code_ends_with_77_and_asks_customers_all_the_same(ready):
+    ready.settings["HOLDERSYNC_CUSTOMERS"] = "all"
+    first = ready.run(HOLDERSYNC_CUSTOMERS="all,holders")
+    held = next(row for row in ready.world.truth.values() if ready.world.is_held(row))
+    ready.playground.delete_voucher(held.voucher_id)
+    with receiving(ready) as receiver:
+        assert receiver.send(event(1, "voucher.deleted", voucher={"id": held.voucher_id})) == 200
+    ready.playground.set_faults("path:/referrals * status 403 key=forbidden")
+
+    refused = ready.run()
+    ready.playground.set_faults("")
+    allowed = ready.run()
+
+    assert (refused.code, refused.json["codes"]["gone"]) == (77, 0)
+    assert refused.json["customers"]["asked"] == first.json["customers"]["asked"]
+    assert "403 forbidden" in refused.err
+    assert (allowed.code, allowed.json["codes"]["gone"]) == (65, 1)
+
+
 def test_news_of_many_deleted_codes_is_asked_about_again_until_a_person_believes_it(new_shop):
     shop = new_shop(customers=300, seed=3)
     shop.believe()
