@@ -11,7 +11,7 @@ from sync.ledger.due_codes import DueCode
 from sync.ledger.findings import open_letter, store_letter
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import ANEW_AFTER
-from sync.ledger.planning import is_held
+from sync.ledger.planning import is_held, is_past
 from sync.ledger.tables import assignments, codes, dead_letters, holders
 from sync.model.unassignment import CustomerId, VoucherId
 
@@ -42,13 +42,21 @@ def store_code_gone(ledger: Ledger, code: DueCode, run_id: str, now: datetime) -
 
 
 def tell_gone_codes(
-    connection: Connection, customer_id: CustomerId, run_id: str, now: datetime
+    connection: Connection,
+    customer_id: CustomerId,
+    run_id: str,
+    now: datetime,
+    *,
+    by_another: bool = False,
 ) -> int:
     """Tell of codes that went before it was known that a customer held them; give the new letters.
 
-    An event can be listed late, or be read long after: nothing would tell of such an end.
+    An event can be listed late, or be read long after: nothing would tell of such an end. If it was
+    `by_another` customer's list that told of it, whoever is still to be read for it comes later.
     """
     theirs = assignments.c.customer_id == customer_id
+    if by_another:
+        theirs &= is_past()
     query = (
         select(assignments.c.voucher_id)
         .join(codes, codes.c.voucher_id == assignments.c.voucher_id)

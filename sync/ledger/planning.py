@@ -200,7 +200,7 @@ def is_held(*, covered: bool) -> ColumnElement[bool]:
     if not covered:
         return held
     looked_at = exists().where(codes.c.voucher_id == assignments.c.voucher_id, is_looked_at())
-    return and_(held, ~looked_at, ~_is_past())
+    return and_(held, ~looked_at, ~is_past())
 
 
 def is_looked_at() -> ColumnElement[bool]:
@@ -216,7 +216,7 @@ def is_looked_at() -> ColumnElement[bool]:
     )
 
 
-def _is_past() -> ColumnElement[bool]:
+def is_past() -> ColumnElement[bool]:
     """Tell which assignments no event can end any more: who held a deleted code was read since."""
     reader = customers.alias("reader")
     return exists().where(

@@ -21,7 +21,7 @@ from sync.ledger.people import (
     store_gone,
 )
 from sync.ledger.tables import bookmarks, customers
-from sync.model.event import Finding, Gone, Hint
+from sync.model.event import Assigned, Finding, Gone, Hint
 from sync.model.unassignment import Assignment, CustomerId
 from sync.model.window import Bookmark, Window
 
@@ -199,8 +199,24 @@ class Progress(ABC):
         asked: CustomerId | None,
         now: datetime,
     ) -> Stored:
-        return store_findings(
-            connection, findings, asked=asked, run_id=self._run_id, now=now, follow=self._follow
+        found = tuple(findings)
+        stored = store_findings(
+            connection, found, asked=asked, run_id=self._run_id, now=now, follow=self._follow
+        )
+        told = self._tell_others(connection, found, asked, now)
+        return replace(stored, invalid=stored.invalid + told)
+
+    def _tell_others(
+        self,
+        connection: Connection,
+        found: Sequence[Finding],
+        asked: CustomerId | None,
+        now: datetime,
+    ) -> int:
+        began = {one.assignment.customer_id for one in found if isinstance(one, Assigned)} - {asked}
+        return sum(
+            tell_gone_codes(connection, other, self._run_id, now, by_another=True)
+            for other in sorted(began)
         )
 
     def _in_batches(

@@ -268,6 +268,33 @@ def test_one_that_shows_with_its_end_is_no_letter(went, shop, begun, ended):
     assert (went.found(), open_letters(shop.ledger)) == (["rh_1"], [])
 
 
+def test_one_that_only_another_customers_list_shows_is_a_letter_if_its_own_was_read(
+    went, shop, begun
+):
+    went.source = replace(went.source, ids=("cust_8",))
+    went(hours=1)
+    went.source = replace(went.source, ids=("cust_9",))
+    shop.voucherify.happens("cust_9", begun("rh_late", customer_id="cust_8", voucher_id="v_1"))
+
+    assert [went(hours=1).exit_code for _ in range(3)] == [65, 0, 0]
+
+    (letter,) = open_letters(shop.ledger)
+    assert (letter.key, "while 1 held it" in letter.reason) == ("code:v_1", True)
+
+
+def test_one_that_another_customers_list_shows_is_looked_for_in_its_own_before_a_letter(
+    went, shop, begun, ended
+):
+    theirs = {"customer_id": "cust_7", "voucher_id": "v_1"}
+    shop.voucherify.happens("cust_7", begun("rh_1", 24, **theirs), ended("rh_1", 12, **theirs))
+    shop.voucherify.happens("cust_9", begun("rh_1", 24, **theirs))
+
+    for _ in range(12):
+        went(hours=1)
+
+    assert (went.found(), open_letters(shop.ledger)) == (["rh_1"], [])
+
+
 def test_whoever_vanished_before_their_code_went_is_a_letter(friends, shop):
     friends()
     friends.referrals.assign("v_1", 0, 1, 2, 3)
