@@ -295,8 +295,8 @@ class Collector:
             self._progress.postpone(self._gone, self._now() + ASK_AGAIN_AFTER)
             return
         for customer_id in self._gone:
-            held = self._progress.held_by(customer_id)
-            follows = what_follows(customer_id, held, self._rules.on_gone, self._now())
+            held, told = self._progress.held_by(customer_id), self._progress.told_of(customer_id)
+            follows = what_follows(customer_id, held, self._rules.on_gone, self._now(), told)
             self._count(self._progress.gone(follows, self._now()))
         self._customers = replace(self._customers, gone=len(self._gone))
 

@@ -15,23 +15,28 @@ def what_follows(
     held: Sequence[Assignment],
     policy: OnCustomerGone,
     now: datetime,
+    told: Sequence[HolderId] = (),
 ) -> Gone:
     """Decide what a deletion means for the assignments that we know of.
 
     No event will ever tell that they ended. With the policy `unassign` each becomes a derived
-    unassignment, dated now; else, or where its code is not known, a person decides.
+    unassignment, dated now; else, or where its code is not known, a person decides. So it is with
+    those who were `told` to have ended, and of whom nothing else can be read any more.
     """
     known = [each for each in held if policy == "unassign" and each.code]
     others = [each.holder_id for each in held if each not in known]
-    letter = _letter(others, policy) if others else None
-    return Gone(customer_id, tuple(derived(each, now) for each in known), letter)
+    letter = _letter(others, told, policy) if others or told else None
+    ended = tuple(derived(each, now) for each in known)
+    return Gone(customer_id, ended, letter, (*others, *told))
 
 
-def _letter(holder_ids: Sequence[HolderId], policy: OnCustomerGone) -> str:
-    told = f"customer_gone: deleted in Voucherify while holding {', '.join(holder_ids)}; "
-    if policy == "unassign":
-        return f"{told}their codes are not known: end them in the CRM by hand, then discard this"
-    return f"{told}set HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
+def _letter(others: Sequence[HolderId], told: Sequence[HolderId], policy: OnCustomerGone) -> str:
+    held = f"while holding {', '.join(others)}" if others else ""
+    ended = f"after news that {', '.join(told)} ended" if told else ""
+    what = f"customer_gone: deleted in Voucherify {' and '.join(filter(None, (held, ended)))}; "
+    if policy == "unassign" or not others:
+        return f"{what}their codes are not known: end them in the CRM by hand, then discard this"
+    return f"{what}set HOLDERSYNC_ON_CUSTOMER_GONE=unassign and retry to unassign, or discard"
 
 
 def derived(held: Assignment, now: datetime, why: str = "customer_gone") -> Unassignment:

@@ -96,7 +96,8 @@ def _retry_customer(
     if is_customer_back(ledger, customer_id):
         return _explained(ledger, letter, run_id, now)
     reading = RunProgress(ledger, run_id, now)
-    gone = what_follows(customer_id, reading.held_by(customer_id), rules.on_gone, now)
+    held, told = reading.held_by(customer_id), reading.told_of(customer_id)
+    gone = what_follows(customer_id, held, rules.on_gone, now, told)
     ended = [Unassigned(each) for each in gone.derived]
     if not accept_event(ledger, letter, ended, run_id, now, still_open=gone.letter):
         return Retried(letter.number, True, CLOSED_MEANWHILE)

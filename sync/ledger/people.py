@@ -8,7 +8,14 @@ from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
 from sync.ledger.findings import Stored, insert_new, open_letter, store_findings, store_letter
-from sync.ledger.tables import assignments, backfill_customers, customers, unassignments
+from sync.ledger.tables import (
+    assignments,
+    backfill_customers,
+    customers,
+    dead_letters,
+    hints,
+    unassignments,
+)
 from sync.model.event import Gone, Unassigned
 from sync.model.unassignment import Assignment, CampaignId, CustomerId, HolderId, VoucherId
 
@@ -68,18 +75,39 @@ def held_by(connection: Connection, customer_id: CustomerId) -> tuple[Assignment
     )
 
 
+def told_of(connection: Connection, customer_id: CustomerId) -> tuple[HolderId, ...]:
+    """Give the holders of a customer whose end a hint told, and of whom nothing else is known."""
+    found = select(unassignments.c.holder_id)
+    known = select(assignments.c.holder_id).where(assignments.c.customer_id == customer_id)
+    told = select(hints.c.holder_id).where(
+        hints.c.customer_id == customer_id,
+        hints.c.holder_id.not_in(found),
+        hints.c.holder_id.not_in(known),
+    )
+    rows = connection.execute(told.order_by(hints.c.at, hints.c.holder_id)).scalars()
+    return tuple(HolderId(each) for each in rows)
+
+
 def store_gone(connection: Connection, gone: Gone, run_id: str, now: datetime) -> Stored:
     """Store that a customer was deleted, with what follows from it."""
     who = gone.customer_id
-    is_news = _mark_gone(connection, who, now)
+    key = f"customer:{who}"
+    is_news = _mark_gone(connection, who, now) or _is_about_more(connection, key, gone.left)
     found = [Unassigned(each) for each in gone.derived]
     stored = store_findings(connection, found, asked=who, run_id=run_id, now=now)
     if gone.letter is None:
         return stored
     fields = {"customer_id": who, "found_at": now, "found_by": run_id}
     write = open_letter if is_news else store_letter
-    is_new = write(connection, f"customer:{who}", "customer", gone.letter, **fields)
+    is_new = write(connection, key, "customer", gone.letter, **fields)
     return Stored(stored.new, stored.invalid + is_new)
+
+
+def _is_about_more(connection: Connection, key: str, left: Sequence[HolderId]) -> bool:
+    """Tell whether a letter, perhaps closed by a person, would name somebody whom it did not."""
+    query = select(dead_letters.c.reason).where(dead_letters.c.key == key)
+    reason = connection.execute(query).scalar() or ""
+    return not set(left) <= set(reason.replace(",", " ").replace(";", " ").split())
 
 
 def _mark_gone(connection: Connection, customer_id: CustomerId, now: datetime) -> bool:

@@ -19,10 +19,11 @@ from sync.ledger.people import (
     held_by,
     is_known,
     store_gone,
+    told_of,
 )
 from sync.ledger.tables import bookmarks, customers
 from sync.model.event import Assigned, Finding, Gone, Hint
-from sync.model.unassignment import Assignment, CustomerId
+from sync.model.unassignment import Assignment, CustomerId, HolderId
 from sync.model.window import Bookmark, Window
 
 BATCH = 500
@@ -127,6 +128,11 @@ class Progress(ABC):
         """Give the assignments of a customer that are known and not known to have ended."""
         with self._ledger.read_only() as connection:
             return held_by(connection, customer_id)
+
+    def told_of(self, customer_id: CustomerId) -> tuple[HolderId, ...]:
+        """Give whom a hint told to have ended, and of whom nothing else is known."""
+        with self._ledger.read_only() as connection:
+            return told_of(connection, customer_id)
 
     def page_read(
         self,

@@ -72,9 +72,10 @@ class Gone:
     """A customer was deleted in Voucherify, and what follows from it.
 
     `derived` are unassignments that no event tells; `letter` is the reason of a dead letter, None
-    if nothing is known that a person would have to look after.
+    if nothing is known that a person would have to look after, and `left` are whom it is about.
     """
 
     customer_id: CustomerId
     derived: tuple[Unassignment, ...] = ()
     letter: str | None = None
+    left: tuple[HolderId, ...] = ()

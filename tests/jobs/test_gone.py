@@ -28,6 +28,24 @@ def test_a_person_decides_by_default(assignment):
     )
 
 
+@pytest.mark.parametrize("policy", ["dead-letter", "unassign"])
+def test_whose_end_was_told_and_can_be_read_no_more_is_for_a_person(policy):
+    gone = what_follows("cust_1", (), policy, DELETED_AT, ("rh_8", "rh_9"))
+
+    assert gone.derived == ()
+    assert gone.letter == (
+        "customer_gone: deleted in Voucherify after news that rh_8, rh_9 ended; their codes are "
+        "not known: end them in the CRM by hand, then discard this"
+    )
+
+
+def test_a_letter_names_whoever_was_held_and_whoever_was_told(assignment):
+    gone = what_follows("cust_1", (assignment("rh_1"),), "dead-letter", DELETED_AT, ("rh_9",))
+
+    assert gone.left == ("rh_1", "rh_9")
+    assert "while holding rh_1 and after news that rh_9 ended; set" in gone.letter
+
+
 def test_the_policy_unassign_derives_what_no_event_tells(assignment):
     held = assignment("rh_1", campaign_id="camp_1")
 

@@ -123,6 +123,18 @@ def test_the_same_deletion_tells_a_person_once(at, ledger, now):
     assert open_letters(ledger) == []
 
 
+def test_a_deletion_that_is_about_more_than_a_person_saw_is_told_again(at, ledger, now):
+    at().gone(Gone("cust_1", letter="about rh_10, rh_2; look", left=("rh_10", "rh_2")), now)
+    (letter,) = open_letters(ledger)
+    discard(ledger, [letter.number], now)
+
+    same = at(1).gone(Gone("cust_1", letter="about rh_2; look", left=("rh_2",)), now)
+    more = at(2).gone(Gone("cust_1", letter="about rh_2, rh_1", left=("rh_2", "rh_1")), now)
+
+    assert (same, more) == (Stored(), Stored(invalid=1))
+    assert [each.reason for each in open_letters(ledger)] == ["about rh_2, rh_1"]
+
+
 def test_who_came_back_and_is_deleted_once_more_is_told_again(at, ledger, now):
     at().gone(Gone("cust_1", letter="held rh_1"), now)
     discard(ledger, [letter.number for letter in open_letters(ledger)], now)

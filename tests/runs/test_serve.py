@@ -244,6 +244,31 @@ def test_a_deleted_code_is_told_of_though_codes_are_no_source(ready, source):
     assert letters == [(f"code:{held.voucher_id}",)]
 
 
+def test_news_of_somebody_who_is_deleted_before_they_can_be_read_is_a_dead_letter(ready):
+    ready.settings["HOLDERSYNC_CUSTOMERS"] = "hints"
+    stranger = ready.playground.add_customer()
+    holder = {
+        "id": "rh_of_a_stranger",
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "redeemable_id": "v_1",
+        "redeemable_object": "voucher",
+        "customer_id": stranger.customer_id,
+        "holder_role": "REFEREE",
+        "object": "redeemable_holder",
+    }
+    with receiving(ready) as receiver:
+        assert receiver.send(event(1, holder=holder)) == 200
+    ready.playground.delete_customer(stranger.customer_id)
+
+    told, again = ready.run(), ready.run()
+
+    assert (told.code, again.code) == (65, 0)
+    letters = ready.ledger("SELECT key, reason FROM dead_letters WHERE kind = 'customer'")
+    ((key, reason),) = letters
+    assert key == f"customer:{stranger.customer_id}"
+    assert "after news that rh_of_a_stranger ended" in reason
+
+
 def test_a_key_that_may_not_look_at_the_code_ends_with_77_and_asks_customers_all_the_same(ready):
     ready.settings["HOLDERSYNC_CUSTOMERS"] = "all"
     first = ready.run(HOLDERSYNC_CUSTOMERS="all,holders")

@@ -82,7 +82,7 @@ def nothing_is_forgotten(state):
 
 
 def hints_are_followed(state):
-    """Whoever was hinted at is known, so that they are asked."""
+    """Whoever was hinted at is known, so that they are asked, unless that end is known already."""
     lookback = state.universe.settings.lookback
     for customer_id, known in state.customers.items():
         customer = state.universe.world.customers.get(customer_id)
@@ -92,6 +92,9 @@ def hints_are_followed(state):
             if event.kind is not Kind.MISFILED or event.at < state.horizon:
                 continue
             about = event.assignment.customer
+            found = state.found.get(event.assignment.holder_id)
+            if found is not None and found.at >= event.at:
+                continue
             require(
                 event.at >= known.cursor - lookback
                 or about.left_at is not None

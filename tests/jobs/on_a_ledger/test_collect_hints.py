@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from sync.errors import ParkError, RefusedError, UnavailableError
+from sync.ledger.letters import open_letters
 from sync.ledger.tables import customers, unassignments
 from sync.model.event import Hint
 from sync.model.summary import CustomerCount
@@ -132,6 +133,9 @@ def test_who_was_only_hinted_at_and_is_gone_is_recorded_as_gone(shop, hint):
 
     assert collected.customers == CustomerCount(selected=2, asked=2, gone=1)
     assert [row["gone_at"] is not None for row in shop.rows(customers)] == [False, True]
+    (letter,) = open_letters(shop.ledger)
+    assert letter.customer_id == "cust_9"
+    assert "deleted in Voucherify after news that rh_of_cust_9 ended" in letter.reason
 
 
 def test_a_hint_is_not_followed_once_something_ended_the_reading(shop, hint):
