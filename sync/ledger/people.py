@@ -39,12 +39,14 @@ def select_customers(
 
 
 def is_known(connection: Connection, customer_id: CustomerId) -> bool:
-    """Tell whether Voucherify ever named this customer, or answered for it."""
+    """Tell whether Voucherify ever named this customer, as a code's holder too, or answered."""
     named = select(customers.c.customer_id).where(customers.c.customer_id == customer_id, NAMED)
     answered = select(backfill_customers.c.customer_id).where(
         backfill_customers.c.customer_id == customer_id, backfill_customers.c.done.is_(True)
     )
-    return connection.execute(named.union_all(answered).limit(1)).first() is not None
+    held = select(assignments.c.customer_id).where(assignments.c.customer_id == customer_id)
+    told = named.union_all(answered, held).limit(1)
+    return connection.execute(told).first() is not None
 
 
 def drop_unknown(connection: Connection, customer_ids: Sequence[CustomerId]) -> None:

@@ -21,8 +21,9 @@ def run(ledger, now):
 
 
 @pytest.fixture
-def happens(run, backfill, now):
+def happens(run, backfill, now, assigned):
     """Let something happen to the customer `a`, by its name."""
+    theirs = assigned("rh_1", customer_id="a")
     stories = {
         "nothing": lambda: None,
         "named": lambda: run.select_named(["a"]),
@@ -35,6 +36,7 @@ def happens(run, backfill, now):
         "hinted at in a backfill": lambda: backfill.page_read(
             "b", [Hint("a", "rh_1", now)], None, now
         ),
+        "held something": lambda: run.page_read("b", [theirs], None, now),
         "gone": lambda: run.gone(Gone("a"), now),
         "read": lambda: (run.select_named(["a"]), run.window_read("a", EVER, (), None, now)),
         "hinted at and read": lambda: (
@@ -65,13 +67,14 @@ def test_who_was_only_named_by_a_person_is_not_known(run, backfill, happens, wha
         "listed for a backfill",
         "hinted at",
         "hinted at in a backfill",
+        "held something",
         "gone",
         "read",
         "hinted at and read",
         "read by a backfill",
     ],
 )
-def test_who_was_listed_hinted_at_or_answered_for_is_known(run, backfill, happens, what):
+def test_who_was_listed_hinted_at_a_holder_or_answered_for_is_known(run, backfill, happens, what):
     happens(what)
 
     assert (run.is_known("a"), backfill.is_known("a")) == (True, True)

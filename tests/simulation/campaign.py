@@ -99,8 +99,8 @@ def _nights(universe, nights):
         for calm in calm_nights(universe):
             left -= 1
             yield calm
-            why = unfinished(universe)
-            if why is None and not any(calm):
+            why = unfinished(universe) or (f"runs end with {calm}" if any(calm) else None)
+            if why is None:
                 break
         else:
             require_converged(why)

@@ -9,7 +9,7 @@ from tests.simulation.fates import CLEAR, weather
 from tests.simulation.invariants import check_night
 
 HOURS = (0.2, 1, 6, 22, 24, 24, 26, 50)
-MOST_CALM_NIGHTS = 24
+MOST_CALM_NIGHTS = 12
 TELLS_USER = 78
 SILENCE = timedelta(days=7)
 
@@ -41,7 +41,7 @@ def calm_nights(universe):
     """Let faults stop and a person be at hand, until all is as it should be; yield per night."""
     universe.clock.is_put_right()
     limits = universe.server.limits
-    limits.used_up_until, limits.key_refused = None, False
+    limits.used_up_until, limits.key_refused, limits.holders = None, False, 200
     for _ in range(MOST_CALM_NIGHTS):
         universe.clock.passes(2.6 * 86_400)
         universe.fate.begins(CLEAR)
@@ -84,9 +84,11 @@ def _day(universe, hours, steps):
 
 
 def _limits(universe):
-    """Let the plan's cycle be used up for some nights, or the key be void for one."""
+    """Let the plan's cycle be used up for some nights, or the key be void for one, or for codes."""
     dice, limits = universe.dice, universe.server.limits
-    limits.key_refused = dice.random() < 0.04
+    chance = dice.random()
+    limits.key_refused = chance < 0.04
+    limits.holders = 403 if 0.04 <= chance < 0.14 else 500 if 0.14 <= chance < 0.20 else 200
     if dice.random() < 0.04:
         limits.used_up_until = universe.clock.true + timedelta(days=dice.randint(1, 3))
 

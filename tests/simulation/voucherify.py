@@ -24,6 +24,7 @@ class Limits:
     """The plan: calls per window of so many seconds, shared with the shop's own calls.
 
     `used_up_until` is when a used-up billing cycle ends; `key_refused` whether the key is void.
+    `holders` is the status of every answer about who holds a code.
     """
 
     calls: int
@@ -32,6 +33,7 @@ class Limits:
     used: int = 0
     used_up_until: datetime | None = None
     key_refused: bool = False
+    holders: int = 200
 
     def takes(self, true_now):
         """Count one call; tell whether it is within the limit."""
@@ -156,6 +158,8 @@ class Voucherify:
         return self.says(200, f'{head},"{name}":[{texts}]}}')
 
     def _holders(self, voucher_id, query):
+        if self.limits.holders != 200:
+            return self.says(self.limits.holders, payloads.refusal(self.limits.holders, "no"))
         voucher = self._world.vouchers.get(voucher_id)
         if voucher is None or not voucher.is_here(self._clock.true):
             return self.says(404, payloads.refusal(404, "not_found", voucher_id, "voucher"))
