@@ -82,14 +82,21 @@ def is_awaited(
 
 
 def still_hinted(
-    customer_id: CustomerId, start: datetime, began: datetime
+    customer_id: CustomerId, start: datetime, began: datetime, *, resumed: bool
 ) -> ColumnElement[datetime]:
     """Give what `customers.hinted_at` becomes after a read from `start` on that `began` at a time.
 
-    A hint that was stored while that read was under way may tell of what it was too early for.
+    A hint that was stored while that read was under way may tell of what it was too early for. One
+    that was `resumed` is held for too early for whoever vanished: our own clock dates them.
     """
     horizon = select(project.c.horizon).scalar_subquery()
     missed = and_(customers.c.hinted_at < start, customers.c.hinted_at >= horizon)
+    if resumed:
+        missed |= exists().where(
+            holders.c.customer_id == customer_id,
+            holders.c.vanished_at.is_not(None),
+            ~_is_found(holders.c.holder_id),
+        )
     later = select(func.min(hints.c.at)).where(_is_told(customer_id, began, began))
     return case((missed, customers.c.hinted_at), else_=later.scalar_subquery())
 

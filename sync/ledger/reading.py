@@ -44,11 +44,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A read of a customer, to the end: from `start` on; it `began` at Voucherify's time."""
+    """A read of a customer, to the end: from `start` on; it `began` at Voucherify's time.
+
+    `resumed`: an earlier run had begun it, and was cut off.
+    """
 
     customer_id: CustomerId
     start: datetime
     began: datetime
+    resumed: bool
 
 
 class Progress(ABC):
@@ -164,7 +168,8 @@ class Progress(ABC):
         have seen. `looked_from` is where a read went on that had been cut off, if it was: nor can
         it have seen what a list shows too late, before that.
         """
-        read = Read(customer_id, looked_from or window.start, began or now)
+        start, resumed = looked_from or window.start, looked_from is not None
+        read = Read(customer_id, start, began or now, resumed)
         with self._ledger.transaction() as connection:
             drop_bookmark(connection, self._reader, customer_id)
             self._leave_line(connection, customer_id)

@@ -148,7 +148,7 @@ class RunProgress(Progress):
         connection.execute(them.values(selected_by=None, read_by=self._run_id))
 
     def _moved(self, read: Read, cursor: datetime | None, now: datetime) -> dict[str, object]:
-        hinted_at = still_hinted(read.customer_id, read.start, read.began)
+        hinted_at = still_hinted(read.customer_id, read.start, read.began, resumed=read.resumed)
         return {"cursor": cursor, "asked_at": now, "hinted_at": hinted_at}
 
     def _plan(self, connection: Connection, read: Read, now: datetime) -> None:

@@ -1,15 +1,18 @@
 """Looks at codes that thousands hold: stored in parts, each of them short."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sync.ledger.codes import known_holders, name_codes
 from sync.ledger.looks import StoredLook, store_look
+from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import codes, customers
 from sync.model.holding import Code
 from sync.model.planning import CodeHistory
+from sync.model.window import Window
 
 MANY = 1_200
 
@@ -97,3 +100,22 @@ def test_thousands_are_stored_in_transactions_of_five_hundred(ledger, look, monk
 
     # Before each commit, as somebody else sees it.
     assert sizes == [0, 500, 1_000]
+
+
+@pytest.mark.parametrize("clock_off", [timedelta(days=-41), timedelta(), timedelta(days=41)])
+def test_whoever_vanished_is_looked_for_once_more_after_a_read_that_was_resumed(
+    ledger, rows, look, now, clock_off
+):
+    gone = look(went=range(1))
+    gone = replace(gone, since=gone.since + clock_off, began=gone.began + clock_off)
+    store_look(ledger, look(came=range(1)), "run-1")
+    store_look(ledger, gone, "run-2")
+    window, later = Window(now - timedelta(days=1)), now + timedelta(days=2)
+    reading = RunProgress(ledger, "run-2", gone.began)
+
+    reading.window_read("cust_0", window, (), None, later, began=now, looked_from=now)
+    hinted_after_resumed = [row["hinted_at"] is not None for row in rows(ledger, customers)]
+    reading.window_read("cust_0", window, (), None, later, began=later)
+
+    assert hinted_after_resumed == [True]
+    assert [row["hinted_at"] for row in rows(ledger, customers)] == [None]
