@@ -102,7 +102,7 @@ def _grid(x: Axis, y: Axis) -> list[str]:
         drawn.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#dddddd"/>'
         )
-        drawn.append(_text(LEFT - 8, at + 4, f"{value:g}", anchor="end"))
+        drawn.append(_text(LEFT - 8, at + 4, f"{value:,g}", anchor="end"))
     return drawn
 
 
