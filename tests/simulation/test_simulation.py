@@ -33,6 +33,7 @@ FOUND_SOON = {
     "code_gone_untold",
     "late_assignment_untold",
     "proxy_deletes_codes",
+    "holder_unknown",
 }
 
 
