@@ -17,6 +17,7 @@ from sync.errors import (
 from sync.jobs import planning
 from sync.jobs.believers import believed, is_due
 from sync.jobs.codes import CodeLooks, Looked
+from sync.jobs.enough import CODES_DOWN, NO_STREAK, VOUCHERIFY_DOWN, Streak
 from sync.jobs.listing import CodeListReader, CustomerListReader, begin_of_all, export_codes
 from sync.jobs.parts import Parts
 from sync.jobs.reconcile import tell_vanished
@@ -30,6 +31,7 @@ from sync.ledger.probes import do_ids_rise
 from sync.ledger.scheduled import RunProgress
 from sync.model.allowance import next_day
 from sync.model.holding import Code
+from sync.model.summary import CodeCount
 
 
 class Candidates:
@@ -60,14 +62,24 @@ class Candidates:
         )
 
     @property
-    def is_down(self) -> bool:
-        """Voucherify was not to be had: one more answer of that kind is enough."""
-        return (self._source.lists and not self.proven) or isinstance(self._ended_by, NotNowError)
+    def streak(self) -> Streak:
+        """What the reading of customers begins with, if Voucherify was not to be had until now."""
+        if self.proven:
+            return NO_STREAK
+        if self._source.lists:
+            return VOUCHERIFY_DOWN
+        return CODES_DOWN if isinstance(self._ended_by, NotNowError) else NO_STREAK
 
     @property
     def _ended_by(self) -> HoldersyncError | None:
         """What ended the looks at codes alone."""
         return self._looked.ended_by if self._looked else None
+
+    @property
+    def _looked_in_vain(self) -> bool:
+        """There were looks, and none was answered: a run of one call can't tell more."""
+        done = self._looked.codes if self._looked else CodeCount()
+        return done.selected > 0 and not done.looked and not done.gone
 
     def gathered(self) -> RunProgress:
         """Read the sources, and take into the run whom it is to ask.
@@ -214,7 +226,7 @@ class Candidates:
             before = parts.meter.count().made
             self._look(self._turn, taken.codes, said_gone)
             self._reading.select_hinted()
-            if self._ended_by is not None:
+            if self._ended_by is not None or self._looked_in_vain:
                 # Codes that can't be looked at are due for ever: no customer would have a turn.
                 hinted += parts.meter.count().made - before
                 taken = planning.chosen(
@@ -267,8 +279,13 @@ class Candidates:
     def _not_yet(self, customers: int, codes: int) -> ParkError:
         left = self._parts.meter.spent().left_today
         tomorrow = next_day(self._parts.now())
+        who = (
+            f"{customers} customers"
+            if self._ended_by
+            else f"{customers} customers and {codes} codes"
+        )
         msg = (
-            f"{customers} customers and {codes} codes are due and could not be asked: the calls "
+            f"{who} are due and could not be asked: the calls "
             "that the plan has for this run are spent. The next runs go on; holdersync plan tells "
             "how long that takes"
         )

@@ -34,6 +34,7 @@ from sync.jobs.snapshot import Look, Snapshot, compared, look, needs_walk
 from sync.ledger.codes import (
     campaign_heat,
     known_holders,
+    last_look,
     postpone_codes,
     pull_forward,
     remembered_holders,
@@ -50,6 +51,8 @@ from sync.model.summary import CodeCount
 LOOK_UP_AFTER = 0.2
 """Seconds after which a slow answer doesn't keep us from hearing that we should stop."""
 TOLD_BY_NAME = 5
+FOLLOWED_AFTER = 4
+"""Where no code could be looked at for this part of the longest wait, holders are read instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,7 @@ class CodeLooks:
         except PermissionRefusedError as error:
             self._count(left=1)
             uncover_codes(self._ledger, self._now())
-            self._end(error)
+            self._end(PermissionRefusedError(f"no more codes are looked at in this run: {error}"))
         except HoldersyncError as error:
             self._count(left=1)
             self._stop(error)
@@ -230,6 +233,8 @@ class CodeLooks:
         is_down = isinstance(error, UnavailableError) and not self._proven
         if self._streak.length >= (SAME_BEFORE_ANY if is_down else SAME_IN_A_ROW):
             self._end(too_many_alike(error, "no more codes are looked at"))
+            if last_look(self._ledger) < self._now() - self._rules.longest / FOLLOWED_AFTER:
+                uncover_codes(self._ledger, self._now())
 
     def _store(self, code: DueCode, began: datetime, seen: Look) -> None:
         changed = self._compared(code, seen)

@@ -43,6 +43,8 @@ class Streak:
 NO_STREAK = Streak()
 VOUCHERIFY_DOWN = Streak(UNAVAILABLE, SAME_IN_A_ROW - 1)
 """Where a collection begins when the list of customers was not to be had: one more is enough."""
+CODES_DOWN = Streak(UNAVAILABLE, SAME_IN_A_ROW - SAME_BEFORE_ANY)
+"""The same where it was the codes, and nothing else was answered yet."""
 
 
 def shown(customer_id: CustomerId) -> str:

@@ -8,7 +8,6 @@ from sync.errors import HoldersyncError
 from sync.jobs.candidates import Candidates
 from sync.jobs.collect import Collector
 from sync.jobs.deliver import Deliverer
-from sync.jobs.enough import NO_STREAK, VOUCHERIFY_DOWN
 from sync.jobs.parts import Parts
 from sync.jobs.sources import CustomerSource
 from sync.jobs.tally import Figures, Report, Tally
@@ -145,7 +144,7 @@ def _collect(parts: Parts, source: CustomerSource, tally: Tally) -> None:
             reading.to_ask(),
             selected=reading.selected(),
             proven=candidates.proven,
-            streak=VOUCHERIFY_DOWN if candidates.is_down else NO_STREAK,
+            streak=candidates.streak,
         )
     )
     candidates.settled()

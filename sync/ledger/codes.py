@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from sync.database import insert_into
 from sync.ledger.due_codes import HERE, HINTED
+from sync.ledger.hints import EVER
 from sync.ledger.ledger import Ledger
 from sync.ledger.listing import Listing, save_listing
 from sync.ledger.planning import NOT_COVERED_AFTER, is_held
@@ -141,6 +142,13 @@ def postpone_codes(ledger: Ledger, voucher_ids: Sequence[VoucherId], until: date
             these = codes.c.voucher_id.in_(voucher_ids[start : start + AT_ONCE])
             later = {"due_at": until.timestamp(), "doubted": True}
             connection.execute(update(codes).where(these).values(later))
+
+
+def last_look(ledger: Ledger) -> datetime:
+    """Give when a code was last looked at; never is long ago."""
+    query = select(func.max(codes.c.looked_at)).where(HERE)
+    with ledger.read_only() as connection:
+        return connection.execute(query).scalar() or EVER
 
 
 def uncover_codes(ledger: Ledger, now: datetime) -> None:

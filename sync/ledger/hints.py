@@ -98,7 +98,20 @@ def still_hinted(
             ~_is_found(holders.c.holder_id),
         )
     later = select(func.min(hints.c.at)).where(_is_told(customer_id, began, began))
-    return case((missed, customers.c.hinted_at), else_=later.scalar_subquery())
+    # What was told of somebody while they seemed to be deleted was looked for by no read.
+    untold = select(func.min(hints.c.at)).where(
+        hints.c.customer_id == customer_id,
+        hints.c.at.between(horizon, start),
+        ~_is_found(hints.c.holder_id),
+    )
+    return case(
+        (missed, customers.c.hinted_at),
+        (
+            customers.c.gone_at.is_not(None),
+            func.coalesce(untold.scalar_subquery(), later.scalar_subquery()),
+        ),
+        else_=later.scalar_subquery(),
+    )
 
 
 def _is_told(customer_id: CustomerId, since: datetime, began: datetime) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, not_, or_, select, update
+from sqlalchemy import delete, exists, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
 from sync.database import insert_into
@@ -79,12 +79,15 @@ def held_by(connection: Connection, customer_id: CustomerId) -> tuple[Assignment
 
 def told_of(connection: Connection, customer_id: CustomerId) -> tuple[HolderId, ...]:
     """Give the holders of a customer whose end a hint told, and of whom nothing else is known."""
-    found = select(unassignments.c.holder_id)
-    known = select(assignments.c.holder_id).where(assignments.c.customer_id == customer_id)
+    ended = select(unassignments.c.holder_id)
+    held = select(assignments.c.holder_id).where(assignments.c.holder_id.not_in(ended))
+    # The same holder may be unassigned once more, and what we have be of the time before.
+    found = exists().where(
+        unassignments.c.holder_id == hints.c.holder_id,
+        unassignments.c.unassigned_at >= hints.c.at,
+    )
     told = select(hints.c.holder_id).where(
-        hints.c.customer_id == customer_id,
-        hints.c.holder_id.not_in(found),
-        hints.c.holder_id.not_in(known),
+        hints.c.customer_id == customer_id, ~found, hints.c.holder_id.not_in(held)
     )
     rows = connection.execute(told.order_by(hints.c.at, hints.c.holder_id)).scalars()
     return tuple(HolderId(each) for each in rows)

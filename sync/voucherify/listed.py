@@ -85,13 +85,18 @@ class CreationList:
             is_more, since = following is not None, following
 
     def _numbered(self, since: datetime | None) -> Generator[Rows, None, datetime | None]:
-        """Give the pages behind a creation time, and return where to go on; None at the end."""
+        """Give the pages behind a creation time, and return where to go on; None at the end.
+
+        That is always later, so that a list whose total depends on the page has an end, too.
+        """
         before: Rows | None = None
         for number in range(1, LAST_PAGE + 1):
             page = self._read(self.client.get((self.name,), self._query(number, since)))
             if before is not None and _has_shrunk(before, page):
                 # Others moved up to where the deleted ones were, on pages that were read already.
-                return self._next_since(since, before.reached, is_full=False)
+                following = _further(before.reached, since)
+                if following is not None:
+                    return following
             if before is not None and page.ids and page.ids == before.ids:
                 msg = "gives the same page twice, so its end can't be reached"
                 raise self._unreadable(msg)
@@ -99,7 +104,7 @@ class CreationList:
             if page.is_last:
                 return None
             before = page
-        return self._next_since(since, page.reached, is_full=True)
+        return self._next_since(since, page.reached)
 
     def _query(self, number: int, since: datetime | None) -> list[tuple[str, str]]:
         query = [("limit", str(PAGE_SIZE)), ("page", str(number)), ("order", "created_at")]
@@ -107,17 +112,13 @@ class CreationList:
             query.append((self.since, write_instant(since)))
         return [*query, *self.filters]
 
-    def _next_since(
-        self, since: datetime | None, last: datetime | None, *, is_full: bool
-    ) -> datetime:
+    def _next_since(self, since: datetime | None, last: datetime | None) -> datetime:
         if last is None:
             msg = "goes on, but its last row has no created_at to go on from"
             raise self._unreadable(msg)
-        following = last - STEP_BACK
-        if since is None or write_instant(following) > write_instant(since):
+        following = _further(last, since)
+        if following is not None:
             return following
-        if not is_full:
-            return since
         msg = (
             f"more {self.things} than can be listed ({LAST_PAGE * PAGE_SIZE}) were created at "
             f"{write_instant(last)}; {self.instead}"
@@ -159,6 +160,14 @@ def read_total(told: object) -> int | None:
 
 def _has_shrunk(before: Rows, now: Rows) -> bool:
     return before.total is not None and now.total is not None and now.total < before.total
+
+
+def _further(last: datetime | None, since: datetime | None) -> datetime | None:
+    """Give where a list goes on behind its last row; None if that leaves nothing out."""
+    following = None if last is None else last - STEP_BACK
+    if following is None or since is None or write_instant(following) > write_instant(since):
+        return following
+    return None
 
 
 def _reached(rows: list[object], server_time: datetime) -> datetime | None:

@@ -251,8 +251,13 @@ def test_codes_that_can_not_be_read_are_no_want_of_calls(of_codes, fault, code):
     assert "could not be asked" not in result.err
 
 
-@pytest.mark.parametrize("fault", ["403 key=forbidden", "404 key=odd", "500"])
-def test_where_no_code_can_be_looked_at_whoever_holds_something_has_a_turn(new_shop, clock, fault):
+@pytest.mark.parametrize(
+    ("fault", "a_day"),
+    [("403 key=forbidden", 1), ("404 key=odd", 1), ("404 key=odd", 4), ("500", 1)],
+)
+def test_where_no_code_can_be_looked_at_whoever_holds_something_has_a_turn(
+    new_shop, clock, fault, a_day
+):
     shop = new_shop(customers=400, seed=2)
     shop.settings["HOLDERSYNC_CUSTOMERS"] = "all,holders"
     shop.run()
@@ -262,11 +267,13 @@ def test_where_no_code_can_be_looked_at_whoever_holds_something_has_a_turn(new_s
         ledger.execute("UPDATE codes SET due_at = 0, failures = 3")
     ((codes,),) = shop.ledger("SELECT count(*) FROM codes")
 
-    for _ in range(10):
+    for _ in range(10 * a_day):
         result = shop.run(VOUCHERIFY_CALLS_PER_CYCLE="900")
-        clock.jump(days=1)
+        clock.jump(hours=24 / a_day)
 
     assert codes > result.json["calls"]["made"]  # a day has fewer calls than codes are due
     read = "SELECT count(*), sum(asked_at > '2026-03-31') FROM customers WHERE seen"
     ((holding, asked),) = shop.ledger(read)
-    assert asked == holding > 60
+    assert holding > 60
+    # A run of a few calls spends the most of them on finding out that codes can not be read.
+    assert asked >= (holding if a_day == 1 else holding / 2)

@@ -225,7 +225,7 @@ def code_gone_untold(patch, _around):
 
 def late_assignment_untold(patch, _around):
     """An assignment that shows only after its code went is told to nobody."""
-    patch.setattr("sync.ledger.reading.tell_gone_codes", lambda *_: 0)
+    patch.setattr("sync.ledger.reading.tell_gone_codes", lambda *_, **__: 0)
 
 
 def proxy_deletes_codes(patch, _around):

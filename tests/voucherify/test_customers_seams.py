@@ -255,3 +255,36 @@ def test_nobody_is_passed_by_who_moved_up_when_others_were_deleted(deletions, ag
 
 def everybody_left(server):
     return {f"cust_{number + server.gone}" for number in range(len(server.ages))}
+
+
+class Telling(Server):
+    """Tells a total that depends on the page."""
+
+    def __init__(self, ages, total):
+        super().__init__(ages)
+        self.total = total
+
+    def get(self, url, params, judge):
+        assert self.asked < 100
+        total = self.total(int(dict(params)["page"]), len(self.ages))
+        return super().get(url, params, lambda answer: judge(_with(answer, total)))
+
+
+def _with(answer, total):
+    body = json.loads(answer.body) | {"total": total}
+    return replace(answer, body=json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("ages", [range(1_050), [*range(50), *[50] * 300, *range(60, 800)]])
+@pytest.mark.parametrize(
+    "total",
+    [
+        lambda page, rows: rows - (page - 1) * 100,
+        lambda page, rows: rows + (page == 1),
+        lambda page, rows: rows - page % 2,
+    ],
+)
+def test_a_total_that_depends_on_the_page_keeps_no_list_from_its_end(ages, total):
+    server = Telling(ages, total)
+
+    assert set(listed(server)) == everybody(server)

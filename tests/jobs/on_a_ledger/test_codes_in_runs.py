@@ -18,11 +18,12 @@ from sync.jobs.parts import CodeParts
 from sync.jobs.run import run
 from sync.jobs.sources import CustomerSource
 from sync.ledger.codes import name_codes
+from sync.ledger.hints import take_up
 from sync.ledger.letters import discard, open_letters
 from sync.ledger.planning import read_planned
 from sync.ledger.scheduled import RunProgress
 from sync.ledger.tables import customers, unassignments
-from sync.model.event import Assigned, Unassigned
+from sync.model.event import Assigned, Hint, Unassigned
 from sync.model.holding import Code
 from tests.jobs.on_a_ledger.referrals import Referrals
 
@@ -293,6 +294,62 @@ def test_one_that_another_customers_list_shows_is_looked_for_in_its_own_before_a
         went(hours=1)
 
     assert (went.found(), open_letters(shop.ledger)) == (["rh_1"], [])
+
+
+def test_where_codes_are_down_one_customer_who_is_too_keeps_no_other_from_being_read(friends, shop):
+    people = tuple(f"cust_{each}" for each in range(8, 12))
+    friends.source = replace(friends.source, ids=people)
+    friends()
+    friends.asked()
+    friends.referrals.errors = dict.fromkeys(NAMES, UnavailableError("500"))
+    shop.voucherify.faults["cust_8"] = [UnavailableError("500")]
+
+    friends(hours=24 * 8)
+
+    assert set(friends.asked()) >= set(people)
+
+
+def test_where_no_code_can_be_looked_at_for_days_its_holders_are_read_instead(friends):
+    friends()
+    friends.referrals.errors = dict.fromkeys(NAMES, UnavailableError("500"))
+
+    first = friends(hours=12).summary.customers.asked
+    for _ in range(14):
+        friends(hours=12)
+
+    assert first == 0
+    assert {f"cust_{each}" for each in range(5)} <= set(friends.asked())
+
+
+def test_what_was_told_of_somebody_who_seemed_deleted_is_looked_for_once_they_are_back(
+    friends, shop, ended
+):
+    friends.source = replace(friends.source, ids=("cust_8",))
+    friends()
+    friends(hours=48)
+    late = ended("rh_old", 24, customer_id="cust_8", voucher_id="v_1")
+    shop.voucherify.happens("cust_8", late)
+    with shop.ledger.transaction() as connection:
+        take_up(connection, Hint("cust_8", "rh_old", late.at))
+    shop.voucherify.gone.add("cust_8")
+    assert friends(minutes=5).exit_code == 65
+    shop.voucherify.gone.clear()
+
+    for _ in range(3):
+        friends(hours=3)
+
+    assert friends.found() == ["rh_old"]
+
+
+def test_a_newer_end_of_somebody_whose_older_one_is_known_is_told_too(shop, unassignment):
+    now = shop.clock()
+    reading = RunProgress(shop.ledger, "run-0", now)
+    older = unassignment("rh_1", customer_id="cust_1", unassigned_at=now - timedelta(days=2))
+    reading.page_read("cust_1", [Unassigned(older)], None, now)
+    with shop.ledger.transaction() as connection:
+        take_up(connection, Hint("cust_1", "rh_1", now - timedelta(hours=1)))
+
+    assert reading.told_of("cust_1") == ("rh_1",)
 
 
 def test_whoever_vanished_before_their_code_went_is_a_letter(friends, shop):
