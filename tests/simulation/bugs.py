@@ -18,11 +18,10 @@ from sync.ledger import inbox as inbox_of_ledger
 from sync.ledger.backfills import BackfillProgress
 from sync.ledger.deliveries import Deliveries
 from sync.ledger.lock import FileLocks
-from sync.ledger.people import NAMED
 from sync.ledger.reading import Progress
 from sync.ledger.reconciling import vanished_without_event
 from sync.ledger.scheduled import RunProgress
-from sync.ledger.tables import customers, deliveries, inbox
+from sync.ledger.tables import deliveries, inbox
 from sync.model.delivery import Settlement, Status
 from sync.model.event import Gone
 from sync.model.outcome import FINAL, Outcome, Result
@@ -158,16 +157,6 @@ def deletion_untold(patch, _around):
     patch.setattr("sync.jobs.collect.what_follows", lambda who, *_: Gone(who))
 
 
-def holder_unknown(patch, _around):
-    """Whom only the holders of a code name is nobody whom Voucherify ever knew."""
-
-    def is_known(connection, customer_id):
-        query = select(customers).where(customers.c.customer_id == customer_id, NAMED)
-        return connection.execute(query).first() is not None
-
-    patch.setattr("sync.ledger.reading.is_known", is_known)
-
-
 def forgotten_returns(patch, _around):
     """A person is erased, and comes back with the next read."""
     patch.setattr("sync.ledger.forgotten.remembered", lambda _connection, people: people)
@@ -254,7 +243,6 @@ BUGS = tuple(
         hint_ignored,
         cursor_by_local_clock,
         deletion_untold,
-        holder_unknown,
         forgotten_returns,
         half_read_list_believed,
         vanished_at_first_sight,

@@ -33,7 +33,6 @@ FOUND_SOON = {
     "code_gone_untold",
     "late_assignment_untold",
     "proxy_deletes_codes",
-    "holder_unknown",
 }
 
 
