@@ -279,14 +279,10 @@ class Candidates:
     def _not_yet(self, customers: int, codes: int) -> ParkError:
         left = self._parts.meter.spent().left_today
         tomorrow = next_day(self._parts.now())
-        who = (
-            f"{customers} customers"
-            if self._ended_by
-            else f"{customers} customers and {codes} codes"
-        )
+        due_codes = "" if self._ended_by else f" and {codes} codes"
         msg = (
-            f"{who} are due and could not be asked: the calls "
-            "that the plan has for this run are spent. The next runs go on; holdersync plan tells "
-            "how long that takes"
+            f"{customers} customers{due_codes} are due and could not be asked: the calls that the "
+            "plan has for this run are spent. The next runs go on; holdersync plan tells how long "
+            "that takes"
         )
         return ParkError(msg, by="budget", resume_after=None if left else tomorrow)

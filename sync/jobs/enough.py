@@ -18,7 +18,7 @@ from sync.model.unassignment import CustomerId
 SAME_IN_A_ROW = 5
 """So many customers ending alike, one after the other, end the reading."""
 SAME_BEFORE_ANY = 2
-"""So many are enough where nothing was answered yet, and a service that is down is the cause."""
+"""So many are enough where nothing was answered yet."""
 NOBODY_FOUND = 50
 """So many customers that are said to be deleted, and nobody found beside them, end the reading."""
 ASK_AGAIN_AFTER = timedelta(days=1)

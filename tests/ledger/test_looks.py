@@ -1,4 +1,4 @@
-"""Looks at codes that thousands hold: stored in parts, each of them short."""
+"""Looks at codes, stored: of thousands in parts, each of them short; and who is read for them."""
 
 from contextlib import contextmanager
 from dataclasses import replace

@@ -220,6 +220,11 @@ def test_behind_the_last_page_a_row_without_a_time_cannot_be_gone_on_from(create
         listed(server)
 
 
+def told(answer, total):
+    body = json.loads(answer.body) | {"total": total}
+    return replace(answer, body=json.dumps(body).encode())
+
+
 class Shrinking(Server):
     """Deletes some of its oldest before calls of the given numbers, and tells its total."""
 
@@ -232,11 +237,7 @@ class Shrinking(Server):
         going = self.deletions.get(self.asked, 0)
         del self.ages[:going]
         self.gone += going
-        return super().get(url, params, lambda answer: judge(self._with_total(answer)))
-
-    def _with_total(self, answer):
-        body = json.loads(answer.body) | {"total": len(self.ages)}
-        return replace(answer, body=json.dumps(body).encode())
+        return super().get(url, params, lambda answer: judge(told(answer, len(self.ages))))
 
     def _row(self, number):
         return super()._row(number) | {"id": f"cust_{number + self.gone}"}
@@ -267,12 +268,7 @@ class Telling(Server):
     def get(self, url, params, judge):
         assert self.asked < 100
         total = self.total(int(dict(params)["page"]), len(self.ages))
-        return super().get(url, params, lambda answer: judge(_with(answer, total)))
-
-
-def _with(answer, total):
-    body = json.loads(answer.body) | {"total": total}
-    return replace(answer, body=json.dumps(body).encode())
+        return super().get(url, params, lambda answer: judge(told(answer, total)))
 
 
 @pytest.mark.parametrize("ages", [range(1_050), [*range(50), *[50] * 300, *range(60, 800)]])
