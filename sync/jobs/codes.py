@@ -233,8 +233,13 @@ class CodeLooks:
         is_down = isinstance(error, UnavailableError) and not self._proven
         if self._streak.length >= (SAME_BEFORE_ANY if is_down else SAME_IN_A_ROW):
             self._end(too_many_alike(error, "no more codes are looked at"))
-            if last_look(self._ledger) < self._now() - self._rules.longest / FOLLOWED_AFTER:
-                uncover_codes(self._ledger, self._now())
+            self._follow_holders(self._now())
+
+    def _follow_holders(self, now: datetime) -> None:
+        """Let holders be read one by one, if it is long since a code could be looked at."""
+        # A look that seems still to come was dated by a clock that was ahead.
+        if not timedelta() <= now - last_look(self._ledger) < self._rules.longest / FOLLOWED_AFTER:
+            uncover_codes(self._ledger, now)
 
     def _store(self, code: DueCode, began: datetime, seen: Look) -> None:
         changed = self._compared(code, seen)

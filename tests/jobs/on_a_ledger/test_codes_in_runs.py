@@ -302,31 +302,46 @@ def test_where_codes_are_down_one_customer_who_is_too_keeps_no_other_from_being_
     friends()
     friends.asked()
     friends.referrals.errors = dict.fromkeys(NAMES, UnavailableError("500"))
-    shop.voucherify.faults["cust_8"] = [UnavailableError("500")]
+    shop.voucherify.faults["cust_10"] = [UnavailableError("500")]  # who is asked first
 
     friends(hours=24 * 8)
 
     assert set(friends.asked()) >= set(people)
 
 
-def test_where_no_code_can_be_looked_at_for_days_its_holders_are_read_instead(friends):
-    friends()
-    friends.referrals.errors = dict.fromkeys(NAMES, UnavailableError("500"))
+@pytest.fixture
+def many(friends):
+    """Let there be more codes than a week's failing looks could come to."""
+    names = tuple(f"v_{each}" for each in range(60))
+    for number, each in enumerate(names):
+        friends.referrals.assign(each, number)
+    friends.source = replace(friends.source, code_ids=names)
+    return names
 
-    first = friends(hours=12).summary.customers.asked
-    for _ in range(14):
+
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(days=40)])
+def test_where_no_code_can_be_looked_at_for_days_its_holders_are_read_instead(
+    friends, shop, many, ahead
+):
+    shop.clock.wait(seconds=ahead.total_seconds())
+    assert friends().summary.codes.looked == len(many)
+    shop.clock.wait(seconds=-ahead.total_seconds())
+    friends.referrals.errors = dict.fromkeys(many, UnavailableError("500"))
+
+    for _ in range(21):
         friends(hours=12)
 
-    assert first == 0
-    assert {f"cust_{each}" for each in range(5)} <= set(friends.asked())
+    assert {f"cust_{each}" for each in range(len(many))} <= set(friends.asked())
 
 
 def test_what_was_told_of_somebody_who_seemed_deleted_is_looked_for_once_they_are_back(
-    friends, shop, ended
+    friends, shop, begun, ended
 ):
     friends.source = replace(friends.source, ids=("cust_8",))
     friends()
     friends(hours=48)
+    shop.voucherify.happens("cust_8", begun("rh_new", 0.5, customer_id="cust_8"))
+    friends(hours=1)  # the cursor is beyond what comes late
     late = ended("rh_old", 24, customer_id="cust_8", voucher_id="v_1")
     shop.voucherify.happens("cust_8", late)
     with shop.ledger.transaction() as connection:
